@@ -1,0 +1,3 @@
+"""Multimodal Study: a like-for-like comparison of multimodal representation learning."""
+
+__version__ = "0.1.0"

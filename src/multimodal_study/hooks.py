@@ -1,0 +1,166 @@
+"""What the project adds to every Kedro run: strict parameters, and one MLflow run per seed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline.node import Node
+
+from multimodal_study.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+# Two runs that share the cores would otherwise spin against each other inside OpenMP.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+OVERRIDES = "overrides"
+"""Key of a dataset's parameters below which those of any paradigm may stand."""
+
+
+class RejectUnknownParameters:
+    """Refuses ``--params`` that name nothing, before the first node runs."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Compare the parameters of the command line with those of the files."""
+        loader = context.config_loader
+        given: dict[str, Any] = getattr(loader, "runtime_params", None) or {}
+        if not given:
+            return
+        files = OmegaConfigLoader(
+            conf_source=str(loader.conf_source),
+            env=loader.env,
+            base_env=loader.base_env,
+            default_run_env=loader.default_run_env,
+            merge_strategy={"parameters": "soft"},
+        )
+        reject_unknown(given, files["parameters"])
+
+
+def reject_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raise if ``given`` has a key that ``known`` lacks.
+
+    Raises:
+        InputError: names the unknown parameter and the nearest known ones.
+    """
+    names = list(_paths(known))
+    for name, value in _leaves(given):
+        if _exists(name.split("."), known, value):
+            continue
+        near = get_close_matches(name, names, n=3, cutoff=0.6)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see conf/base/parameters*.yml"
+        raise InputError(f"--params {name}: no such parameter; {hint}")
+
+
+def _exists(path: list[str], known: Mapping[str, Any], value: Any) -> bool:
+    if OVERRIDES in path[1:]:
+        # Below a dataset's overrides stand the paradigms' own parameters.
+        path = path[path.index(OVERRIDES) + 1 :]
+    group: Any = known
+    for key in path:
+        if not isinstance(group, Mapping) or key not in group:
+            return False
+        group = group[key]
+    if isinstance(group, Mapping) and group and not isinstance(value, Mapping):
+        keys = ", ".join(".".join([*path, key]) for key in group)
+        raise InputError(
+            f"--params {'.'.join(path)}={value}: that is a group of parameters; set one of {keys}"
+        )
+    return True
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+class TrackCells:
+    """One MLflow run per dataset, paradigm and seed, nested under the run of ``kedro run``.
+
+    kedro-mlflow opens one flat run; the catalogue stays the place of record and MLflow gets a
+    mirror: parameters, metrics per split, the learning curve and the cell's tables.
+    """
+
+    @hook_impl
+    def after_node_run(
+        self, node: Node, catalog: DataCatalog, outputs: dict[str, Any]
+    ) -> None:
+        """Mirror a cell when its ``evaluate`` node has finished."""
+        if not node.name.endswith(".evaluate") or node.namespace is None:
+            return
+        import mlflow  # noqa: PLC0415
+
+        parent = mlflow.active_run()
+        if parent is None:
+            logger.info("%s: no MLflow run is active, its metrics are in the catalogue only",
+                        node.namespace)
+            return
+        metrics = next(iter(outputs.values()))
+        for seed, values in _by_seed(metrics).items():
+            _mirror(parent.info, node.namespace, seed, values, catalog)
+
+
+def _by_seed(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """``{seed: {split.metric: value}}`` from the metrics of a cell."""
+    found: dict[str, dict[str, float]] = {}
+    for split, seeds in metrics["per_seed"].items():
+        for seed, values in seeds.items():
+            cell = found.setdefault(str(seed), {})
+            cell.update({f"{split}.{name}": float(value) for name, value in values.items()})
+    return found
+
+
+def _mirror(
+    parent: Any, cell: str, seed: str, metrics: dict[str, float], catalog: DataCatalog
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
+    from mlflow.tracking import MlflowClient  # noqa: PLC0415
+
+    # The client, not the fluent interface: that one keeps its stack of runs per thread.
+    client = MlflowClient()
+    dataset, paradigm = cell.split(".")
+    tags = {"mlflow.parentRunId": parent.run_id, "dataset": dataset, "paradigm": paradigm}
+    run = client.create_run(
+        parent.experiment_id, run_name=f"{cell} seed {seed}", tags={**tags, "seed": seed}
+    )
+    config = {**catalog.load(f"{cell}.config"), "seed": seed}
+    parameters = [
+        Param(name, str(value)[:500]) for name, value in _leaves(config) if name not in tags
+    ]
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric(name, value, run.info.start_time, 0) for name, value in metrics.items()]
+        + list(_curve(cell, seed, run.info.start_time, catalog)),
+        params=[Param("dataset", dataset), Param("paradigm", paradigm), *parameters],
+        tags=[RunTag("kedro.namespace", cell)],
+    )
+    client.set_terminated(run.info.run_id)
+
+
+def _curve(cell: str, seed: str, time: int, catalog: DataCatalog) -> Iterator[Any]:
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    history = catalog.load(f"{cell}.history")
+    for row in history[history["seed"].astype(str) == seed].to_dict("records"):
+        for name, value in row.items():
+            if name not in ("seed", "epoch") and value == value:
+                yield Metric(f"epoch.{name}", float(value), time, int(row["epoch"]))

@@ -1,0 +1,1 @@
+"""Kedro pipelines: one per dataset, one template per training regime, shared evaluation."""

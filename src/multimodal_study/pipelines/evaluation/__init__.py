@@ -1,0 +1,1 @@
+"""Shared evaluation: it reads the saved predictions of any cell and trains nothing."""
