@@ -1,0 +1,1 @@
+"""Simple rows that every paradigm must beat: scikit-learn, no learned representation."""

@@ -1,0 +1,1 @@
+"""From features to batches, and from predictions back to tables; splits."""

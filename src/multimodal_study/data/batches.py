@@ -1,0 +1,115 @@
+"""Examples to tensors: one gather per modality and batch, no per-example Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from torch import Tensor
+
+from multimodal_study.contract import Features
+
+
+@dataclass
+class Batch:
+    """Some examples, as every paradigm takes them."""
+
+    inputs: dict[str, Tensor]
+    """Modality to float32 ``[b, d]`` (or ``[b, t, d]`` where its rows are sequences)."""
+    present: dict[str, Tensor]
+    """Modality to bool ``[b]``: False where the raw signal is missing."""
+    target: Tensor
+    """Class index int64 ``[b]``, or float32 ``[b]`` for a regression."""
+    rows: Tensor
+    """Positions in ``Features.examples``: int64 ``[b]``."""
+
+    def __len__(self) -> int:
+        """Examples ``b`` in the batch."""
+        return len(self.rows)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Batch:
+        """The same batch on ``device``."""
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=non_blocking)
+
+        return Batch(
+            {name: move(tensor) for name, tensor in self.inputs.items()},
+            {name: move(tensor) for name, tensor in self.present.items()},
+            move(self.target),
+            move(self.rows),
+        )
+
+
+class FeatureBatches:
+    """Batches of some rows of ``features``; iterate as often as wanted.
+
+    The order of epoch ``e`` depends on ``(shuffle_seed, e)`` alone, so a fit that resumes at ``e``
+    sees what an uninterrupted one would have seen.
+
+    Args:
+        features: Dense arrays may be memory-mapped; CSR rows are densified batch by batch.
+        rows: Positions in ``features.examples``, int ``[n]``.
+        batch_size: Examples per batch, at least 1; the last batch may be smaller.
+        shuffle_seed: None keeps the order of ``rows``.
+
+    Raises:
+        ValueError: If ``batch_size`` is below 1 or a row leaves the examples.
+    """
+
+    def __init__(
+        self,
+        features: Features,
+        rows: np.ndarray[Any, Any],
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
+        total = len(features.examples)
+        if len(rows) and not 0 <= int(np.min(rows)) <= int(np.max(rows)) < total:
+            raise ValueError(f"rows reach {np.min(rows)}..{np.max(rows)}, there are {total}")
+        self.features = features
+        self.rows = np.asarray(rows, dtype=np.int64)
+        self.batch_size = batch_size
+        self.shuffle_seed = shuffle_seed
+        self.epoch = 0
+        kind = np.float32 if features.task.kind == "regression" else np.int64
+        self._target = features.examples["target"].to_numpy().astype(kind)
+        entities = {modality.entity for modality in features.modalities.values()}
+        self._index = {
+            entity: features.examples[entity].to_numpy().astype(np.int64) for entity in entities
+        }
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass; without a shuffle seed nothing changes."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches of the current epoch."""
+        rows = self.rows
+        if self.shuffle_seed is not None:
+            generator = np.random.default_rng([self.shuffle_seed, self.epoch])
+            rows = rows[generator.permutation(len(rows))]
+        for start in range(0, len(rows), self.batch_size):
+            yield self.gather(rows[start : start + self.batch_size])
+
+    def gather(self, rows: np.ndarray[Any, Any]) -> Batch:
+        """The batch of exactly these positions, in this order."""
+        inputs, present = {}, {}
+        for name, modality in self.features.modalities.items():
+            index = self._index[modality.entity][rows]
+            picked: Any = self.features.arrays[name][index]
+            dense = picked.toarray() if issparse(picked) else np.asarray(picked)
+            inputs[name] = torch.tensor(dense, dtype=torch.float32)
+            present[name] = torch.tensor(self.features.present[name][index], dtype=torch.bool)
+        return Batch(inputs, present, torch.tensor(self._target[rows]), torch.tensor(rows))

@@ -1,0 +1,1 @@
+"""Frozen encoders and fitted featurisers: raw signals to arrays, with a cache on disk."""

@@ -1,0 +1,1 @@
+"""What is measured: metrics, their definitions, and intervals that respect clusters."""

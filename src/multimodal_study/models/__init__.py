@@ -1,0 +1,1 @@
+"""Networks: torch and Lightning only, one file per paradigm."""

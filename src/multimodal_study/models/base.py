@@ -1,0 +1,194 @@
+"""What every trained paradigm answers, so that evaluation is written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.nn import functional as F
+
+from multimodal_study.contract import Modality, Task
+from multimodal_study.data.batches import Batch
+
+ClassWeights = Literal["none", "balanced"]
+Capability = Literal["retrieval", "generation", "missing_modality", "attention"]
+
+
+class Optimisation(Protocol):
+    """What the shared step reads from a paradigm's ``Config``."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate of AdamW."""
+
+    @property
+    def weight_decay(self) -> float:
+        """Decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    @property
+    def label_smoothing(self) -> float:
+        """Mass moved from the true class to all classes evenly."""
+
+    @property
+    def class_weights(self) -> ClassWeights:
+        """``balanced`` weighs a class by n / (c * its rows in train)."""
+
+
+def check(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError unless ``low <= value <= high``, naming the parameter."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}, expected {low} to {high}")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless ``value`` is one of ``choices``, naming the parameter."""
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Fields that the fusion paradigms share; each adds its own."""
+
+    embed_dim: int
+    """Width ``d`` of each modality's representation."""
+    dropout: float
+    """Dropout inside the network."""
+    words_dropout: float
+    """Dropout of single words at the input: a bag of words overfits first."""
+    modality_dropout: float
+    """Probability that a training example loses a modality."""
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    class_weights: ClassWeights
+
+    def __post_init__(self) -> None:
+        check("embed_dim", self.embed_dim, 1, 65536)
+        for name in ("dropout", "words_dropout", "modality_dropout", "label_smoothing"):
+            check(name, getattr(self, name), 0.0, 0.95)
+        check("learning_rate", self.learning_rate, 1e-8, 10.0)
+        check("weight_decay", self.weight_decay, 0.0, 100.0)
+        check_choice("class_weights", self.class_weights, ("none", "balanced"))
+
+
+class FusionModule(LightningModule):
+    """Base of all trained paradigms: loss, optimiser, prediction.
+
+    A subclass implements ``joint`` and ``forward`` (logits ``[b, c]``, or ``[b, 1]`` for a
+    regression) and may override ``embed``. It predicts without a Trainer.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"missing_modality"})
+    gains_by_bf16_on_cpu: ClassVar[bool] = False
+    """Whether half precision pays on a CPU that has it: large matrix products only."""
+
+    def __init__(
+        self, config: Optimisation, modalities: dict[str, Modality], task: Task
+    ) -> None:
+        super().__init__()
+        if not modalities:
+            raise ValueError("there is no modality to learn from")
+        self.config = config
+        self.modalities = modalities
+        self.task = task
+        self.register_buffer("loss_weights", torch.ones(task.outputs))
+
+    def start(self, batches: list[Batch]) -> None:
+        """See the training rows once before the first step: class weights, and what else needs it.
+
+        Args:
+            batches: All training rows, unshuffled.
+        """
+        if self.config.class_weights == "balanced" and self.task.classes:
+            counts = torch.bincount(
+                torch.cat([batch.target for batch in batches]), minlength=self.task.outputs
+            )
+            weights = counts.sum() / (self.task.outputs * counts.clamp_min(1))
+            self.get_buffer("loss_weights").copy_(weights)
+
+    def finish(self, batches: list[Batch]) -> None:
+        """See the validation rows once, after the best weights are back.
+
+        Args:
+            batches: All validation rows, unshuffled.
+        """
+
+    def joint(self, batch: Batch) -> Tensor:
+        """The fused representation ``[b, d]`` that the head reads."""
+        raise NotImplementedError
+
+    def embed(self, batch: Batch) -> dict[str, Tensor]:
+        """Modality to ``[b, d]`` in a shared space; empty where a paradigm has none."""
+        return {}
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean loss of the batch, nats (or squared units for a regression)."""
+        return self.output_loss(self(batch), batch.target)
+
+    def output_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Mean loss of logits ``[b, c]`` (or predictions ``[b, 1]``) against ``target`` ``[b]``."""
+        if self.task.kind == "regression":
+            return F.mse_loss(output[:, 0], target)
+        return F.cross_entropy(
+            output,
+            target,
+            weight=self.get_buffer("loss_weights"),
+            label_smoothing=self.config.label_smoothing,
+        )
+
+    def validation_loss(self, batch: Batch) -> Tensor:
+        """What chooses the epoch: the plain loss, unweighted and unsmoothed (nats)."""
+        output = self(batch)
+        if self.task.kind == "regression":
+            return F.mse_loss(output[:, 0].float(), batch.target)
+        return F.cross_entropy(output.float(), batch.target)
+
+    def predict(self, batch: Batch) -> Tensor:
+        """Probabilities ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
+        output: Tensor = self(batch)
+        return output if self.task.kind == "regression" else output.float().softmax(1)
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Lightning's step."""
+        loss = self.loss(batch)
+        self.log("train_loss", loss, on_epoch=True, on_step=False, batch_size=len(batch))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, then a cosine to zero over the planned steps."""
+        optimiser = torch.optim.AdamW(
+            self.parameter_groups(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay."""
+        matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
+        vectors = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
+        return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Move a batch as Lightning asks."""
+        return batch.to(device)
+
+    @classmethod
+    def rebuild(
+        cls, config: Any, modalities: dict[str, Modality], task: Task, state: dict[str, Tensor]
+    ) -> Self:
+        """A module with saved weights, ready to predict."""
+        module = cls(config, modalities, task)
+        module.load_state_dict(state)
+        return module.eval()

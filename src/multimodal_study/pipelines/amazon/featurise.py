@@ -1,0 +1,270 @@
+"""The table of reviews to :class:`multimodal_study.contract.Features`.
+
+All that is learnt (terms, scales, levels) comes from training rows. The summary of a review is no
+feature: "Five Stars" states the label.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from multimodal_study.contract import Features, Modality
+from multimodal_study.errors import InputError
+from multimodal_study.pipelines.amazon.enrich import HISTORY, PRODUCT, TEXT_STATISTICS, TIME
+from multimodal_study.pipelines.amazon.task import task_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from multimodal_study.contract import Array
+
+logger = logging.getLogger(__name__)
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "verified": ("verified",),
+    "votes": ("votes", "helpful_ratio"),
+    "time": TIME,
+    "text_statistics": TEXT_STATISTICS,
+    "history": HISTORY,
+}
+"""Groups of metadata that can be switched, and their columns in the table."""
+OPTIONS = ("cache", "text", "words", "metadata", "product", "tabular")
+_LEVELS = frozenset({"month", "weekday", "category", "main_category"})
+_HASHED = frozenset({"brand"})
+_LOG = frozenset(
+    {"votes", "characters", "words", "product_count", "reviewer_count", "price", "rank"}
+)
+_IDENTIFIERS = ("review_id", "product_id", "reviewer_id", "rating")
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class View:
+    """One modality with its numbers."""
+
+    modality: Modality
+    array: Array
+    present: Mask
+
+
+def featurise(
+    table: pd.DataFrame,
+    products: pl.LazyFrame | pd.DataFrame,
+    task: dict[str, Any],
+    featurise: dict[str, Any],
+    ingest_summary: dict[str, Any],
+    split_summary: dict[str, Any],
+) -> Features:
+    """Features of the entities ``review`` and, where products are described, ``product``.
+
+    Modalities: ``text`` (sentence vectors), ``words`` (CSR), ``metadata`` (of the review) and
+    ``product``; one without a column that says anything in train is left out, with a log line.
+
+    Args:
+        table: Table of ``enrich``, ``n`` rows.
+        products: Table of ``ingest``: ``product_id`` and its description; may be empty.
+        task: ``name`` and ``decides``.
+        featurise: The options of ``OPTIONS``; see ``conf/base/parameters_amazon.yml``.
+        ingest_summary: Summary of ``ingest``, for ``source`` and the provenance.
+        split_summary: Summary of ``split``, for the provenance.
+
+    Raises:
+        ValueError: An option is unknown or out of range.
+    """
+    _known("featurise", featurise, OPTIONS)
+    source = str(ingest_summary["source"])
+    train = (table["split"] == "train").to_numpy(dtype=bool)
+    tabular = dict(featurise.get("tabular") or {})
+    product, index = _product(table, products, train, featurise.get("product", True), tabular)
+    views = [
+        _text(table, featurise),
+        _words(table, train, featurise.get("words", {})),
+        _metadata(table, train, featurise.get("metadata") or {}, tabular),
+        product,
+    ]
+    kept = {view.modality.name: view for view in views if view is not None}
+    if not kept:
+        raise InputError(
+            "amazon.featurise leaves no modality; set text or words, or switch metadata groups on"
+        )
+    decides = task.get("decides")
+    return Features(
+        arrays={name: view.array for name, view in kept.items()},
+        present={name: view.present for name, view in kept.items()},
+        examples=_examples(table, index if "product" in kept else None),
+        modalities={name: view.modality for name, view in kept.items()},
+        task=task_of(str(task.get("name")), source, str(decides) if decides else None),
+        provenance={
+            "dataset": "amazon",
+            "source": source,
+            "ingest": ingest_summary,
+            "split": split_summary,
+            "encoders": {name: view.modality.encoder for name, view in kept.items()},
+        },
+    )
+
+
+def _text(table: pd.DataFrame, options: Mapping[str, Any]) -> View | None:
+    """Sentence vectors, from the cache where the same texts were encoded before."""
+    from multimodal_study.encoders.cache import FeatureCache
+    from multimodal_study.encoders.text import DEFAULT_CACHE, TextEncoder, encode_cached
+
+    chosen = options.get("text", {})
+    if chosen is None:
+        return None
+    _known("featurise.text", chosen, ("model", "max_tokens", "backend", "threads"))
+    cache = Path(options.get("cache") or DEFAULT_CACHE)
+    encoder = TextEncoder(**chosen, cache=cache)
+    vectors = encode_cached(encoder, table["text"].tolist(), FeatureCache(cache), progress=True)
+    made = encoder.identity
+    note = f"{made['model']} {made['digest'][:12]}, {made['max_tokens']} tokens, {made['version']}"
+    if encoder.fallback:
+        note += f", fallback from {encoder.fallback}"
+    likelihood = "cosine" if made["normalise"] else "normal"
+    modality = Modality("text", "review", "text", encoder.width, "text", likelihood, note)
+    return View(modality, vectors, np.ones(len(table), dtype=bool))
+
+
+def _words(table: pd.DataFrame, train: Mask, options: Mapping[str, Any] | None) -> View | None:
+    """Bag of words."""
+    from multimodal_study.encoders.words import fit_words
+
+    if options is None:
+        return None
+    chosen = dict(options)
+    _known(
+        "featurise.words",
+        chosen,
+        ("view", "ngram_range", "min_df", "max_features", "sublinear_tf"),
+    )
+    if "ngram_range" in chosen:
+        chosen["ngram_range"] = tuple(chosen["ngram_range"])
+    array, terms = fit_words(table["text"].tolist(), train, **chosen)
+    note = f"scikit-learn {_version('scikit-learn')}, {dict(options) or 'defaults'}"
+    modality = Modality("words", "review", "words", len(terms), "text", "multinomial", note, terms)
+    return View(modality, array, np.ones(len(table), dtype=bool))
+
+
+def _metadata(
+    table: pd.DataFrame, train: Mask, groups: Mapping[str, Any], tabular: dict[str, Any]
+) -> View | None:
+    """What is known about the review itself."""
+    _known("featurise.metadata", groups, tuple(GROUPS))
+    names = [
+        name
+        for group, members in GROUPS.items()
+        if groups.get(group, True)
+        for name in members
+        if name in table.columns
+    ]
+    return _tabular("metadata", "review", table, names, train, tabular)
+
+
+def _product(
+    table: pd.DataFrame,
+    products: pl.LazyFrame | pd.DataFrame,
+    train: Mask,
+    wanted: bool,
+    tabular: dict[str, Any],
+) -> tuple[View | None, np.ndarray[Any, Any]]:
+    """Descriptions of the products that the reviews are about, and each review's product."""
+    import pandas as pd
+    import polars as pl
+
+    index, ids = pd.factorize(table["product_id"], use_na_sentinel=False)
+    if not wanted:
+        return None, index
+    lazy = pl.from_pandas(products).lazy() if isinstance(products, pd.DataFrame) else products
+    there = lazy.collect_schema().names()
+    names = [name for name in PRODUCT if name in there]
+    asked = pl.Series([value for value in ids if isinstance(value, str)], dtype=pl.String)
+    described = (
+        lazy.select("product_id", *names)
+        .filter(pl.col("product_id").is_in(asked.implode()))
+        .unique("product_id", keep="first", maintain_order=True)
+        .collect()
+        .to_pandas()
+        .set_index("product_id")
+    )
+    present = np.asarray(pd.Index(ids).isin(described.index), dtype=bool)
+    if not names or not present.any():
+        logger.info("product: left out, no product of these reviews is described")
+        return None, index
+    rows = described.reindex(ids)
+    seen = np.zeros(len(ids), dtype=bool)
+    seen[index[train]] = True
+    if not (seen & present).any():
+        logger.info("product: left out, no product of the training reviews is described")
+        return None, index
+    # A product without a description is masked, so it must not shape scales and levels either.
+    return _tabular("product", "product", rows, names, seen & present, tabular, present), index
+
+
+def _tabular(
+    name: str,
+    entity: str,
+    table: pd.DataFrame,
+    names: list[str],
+    train: Mask,
+    options: dict[str, Any],
+    present: Mask | None = None,
+) -> View | None:
+    from multimodal_study.encoders.tabular import fit_tabular
+
+    _known("featurise.tabular", options, ("min_count", "max_levels", "hash_width", "clip"))
+    plain = _LEVELS | _HASHED
+    fit: Callable[..., tuple[Any, tuple[str, ...]]] = fit_tabular
+    array, columns = fit(
+        table,
+        train,
+        numeric=[column for column in names if column not in plain],
+        log=[column for column in names if column in _LOG],
+        categorical=[column for column in names if column in _LEVELS],
+        hashed=[column for column in names if column in _HASHED],
+        **options,
+    )
+    if not columns:
+        logger.info("%s: left out, no column says anything in train", name)
+        return None
+    if present is None:
+        present = np.ones(len(table), dtype=bool)
+    array[~present] = 0
+    note = f"scikit-learn {_version('scikit-learn')}, {options or 'defaults'}"
+    modality = Modality(name, entity, "numeric", len(columns), "metadata", "normal", note, columns)
+    return View(modality, array, present)
+
+
+def _examples(table: pd.DataFrame, product: np.ndarray[Any, Any] | None) -> pd.DataFrame:
+    import pandas as pd
+
+    examples = pd.DataFrame(
+        {
+            "example_id": table["review_id"].astype(str).to_numpy(),
+            "review": np.arange(len(table), dtype=np.int64),
+        }
+    )
+    if product is not None:
+        examples["product"] = product.astype(np.int64)
+    for name in ("split", "target", "cluster", *_IDENTIFIERS):
+        if name in table.columns:
+            examples[name] = table[name].to_numpy()
+    return examples
+
+
+def _known(place: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise InputError(f"amazon.{place} has {unknown}, expected some of {allowed}")
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version
+
+    return version(package)

@@ -1,0 +1,206 @@
+"""A cell's fits, one per seed, that survive an interruption, and what is predicted with them.
+
+An unfinished cell keeps a folder per seed, named by a digest of everything that the fit depends on:
+a finished seed is read back, an unfinished one goes on at its last epoch, and a folder that was made
+by other code, data or parameters is never touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import issparse
+from tqdm import tqdm
+
+from multimodal_study.contract import Features
+from multimodal_study.data.batches import Batch, FeatureBatches
+from multimodal_study.data.cost import Cost
+from multimodal_study.data.predictions import evaluated_rows, predictions_table
+from multimodal_study.freshness.code import code_digest
+from multimodal_study.models.base import FusionModule
+from multimodal_study.storage.write_aside import write_aside
+from multimodal_study.training import Batches, Fitted, TrainerConfig, fit, predict
+
+logger = logging.getLogger(__name__)
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+BatchFactory = Callable[[np.ndarray[Any, Any], int, int | None], Batches]
+"""Positions in the examples, batch size, seed of the order (None: as given) to batches."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One paradigm on one dataset, with all that its fits depend on."""
+
+    network: type[FusionModule]
+    config: Any
+    trainer: TrainerConfig
+    features: Features
+    batches: BatchFactory
+    data_digest: str
+    """Digest of whatever ``batches`` reads."""
+
+    def module(self) -> FusionModule:
+        """A fresh network."""
+        return self.network(self.config, self.features.modalities, self.features.task)
+
+    def key(self, seed: int) -> str:
+        """Digest that names the folder of one fit."""
+        parts = {
+            "network": self.network.__qualname__,
+            "code": code_digest(_code_of(self.network)),
+            "config": asdict(self.config),
+            "trainer": {k: v for k, v in asdict(self.trainer).items() if k != "seeds"},
+            "features": self.features.description(),
+            "data": self.data_digest,
+            "seed": seed,
+            "torch": metadata.version("torch"),
+        }
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def cell_of(
+    network: type[FusionModule], config: Any, trainer: TrainerConfig, features: Features
+) -> Cell:
+    """A cell that learns from the features themselves."""
+
+    def batches(rows: np.ndarray[Any, Any], size: int, order: int | None) -> Batches:
+        return FeatureBatches(features, rows, size, shuffle_seed=order)
+
+    return Cell(network, config, trainer, features, batches, digest(features))
+
+
+def fit_seeds(cell: Cell, seed: int) -> tuple[Arrays, list[dict[str, Any]], list[dict[str, Any]]]:
+    """Fit ``cell.trainer.seeds`` times.
+
+    Returns:
+        Weights by ``"<seed>/<parameter>"``, history rows and cost rows, each with its ``seed``.
+    """
+    weights: Arrays = {}
+    history: list[dict[str, Any]] = []
+    costs: list[dict[str, Any]] = []
+    folders = []
+    for number in range(seed, seed + cell.trainer.seeds):
+        folder = Path(cell.trainer.checkpoints) / cell.key(number)
+        folders.append(folder)
+        fitted = _read(folder) or _fit(cell, number, folder)
+        weights |= {f"{number}/{name}": array for name, array in fitted.state.items()}
+        history += [{"seed": number, **row} for row in fitted.history]
+        costs.append({"seed": number, **fitted.cost})
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return weights, history, costs
+
+
+def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, dict[int, float]]:
+    """Predictions of every seed on validation and test, and the joint representation of the first.
+
+    Returns:
+        The predictions table, ``{"joint": [n, d], "rows": [n], <modality>: [n, d]}`` and the
+        seconds of prediction by seed.
+    """
+    rows = evaluated_rows(cell.features)
+    size = max(cell.trainer.batch_size, 256)
+    seeds = sorted({int(name.split("/")[0]) for name in weights})
+    tables, seconds = [], {}
+    embeddings: Arrays = {"rows": rows}
+    for seed in tqdm(seeds, desc="predict", disable=None, leave=False):
+        network = _rebuild(cell, weights, seed)
+        with Cost() as cost:
+            output = predict(network, cell.batches(rows, size, None))
+        seconds[seed] = cost.seconds
+        tables.append(predictions_table(cell.features, rows, output, seed))
+        if seed == seeds[0]:
+            embeddings |= embed(network, cell.batches(rows, size, None))
+    return pd.concat(tables, ignore_index=True), embeddings, seconds
+
+
+def embed(network: FusionModule, batches: Iterable[Batch]) -> Arrays:
+    """``joint`` and, where the paradigm has a shared space, each modality: float32 ``[n, d]``."""
+    found: dict[str, list[torch.Tensor]] = {}
+    with torch.inference_mode():
+        for batch in batches:
+            moved = batch.to(network.device)
+            for name, value in {"joint": network.joint(moved), **network.embed(moved)}.items():
+                found.setdefault(name, []).append(value.float().cpu())
+    return {name: torch.cat(parts).numpy() for name, parts in found.items()}
+
+
+def digest(features: Features) -> str:
+    """Digest of everything in ``features``, to the byte."""
+    state = hashlib.blake2b(digest_size=16)
+    state.update(json.dumps(features.description(), sort_keys=True).encode())
+    state.update(pd.util.hash_pandas_object(features.examples).to_numpy().tobytes())
+    for name in sorted(features.arrays):
+        array: Any = features.arrays[name]
+        parts = [array.data, array.indices, array.indptr] if issparse(array) else [array]
+        for part in [*parts, features.present[name]]:
+            state.update(np.ascontiguousarray(part).view(np.uint8).reshape(-1).data)
+    return state.hexdigest()
+
+
+def _rebuild(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
+    prefix = f"{seed}/"
+    state = {
+        name.removeprefix(prefix): torch.from_numpy(array.copy())
+        for name, array in weights.items()
+        if name.startswith(prefix)
+    }
+    return cell.network.rebuild(
+        cell.config, cell.features.modalities, cell.features.task, state
+    )
+
+
+def _fit(cell: Cell, seed: int, folder: Path) -> Fitted:
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "last.ckpt").is_file():
+        logger.info("%s, seed %d: goes on at its last checkpoint", cell.network.__name__, seed)
+    size = cell.trainer.batch_size
+    fitted = fit(
+        cell.module,
+        cell.batches(cell.features.rows("train"), size, seed),
+        cell.batches(cell.features.rows("validation"), max(size, 256), None),
+        trainer=cell.trainer,
+        seed=seed,
+        folder=folder,
+    )
+    _write(folder, fitted)
+    return fitted
+
+
+def _write(folder: Path, fitted: Fitted) -> None:
+    with write_aside(folder / "fitted") as partial:
+        partial.mkdir()
+        save_file(fitted.state, partial / "state.safetensors")
+        text = json.dumps({"history": fitted.history, "cost": fitted.cost})
+        (partial / "fit.json").write_text(text, encoding="utf-8")
+
+
+def _read(folder: Path) -> Fitted | None:
+    if not (folder / "fitted" / "fit.json").is_file():
+        return None
+    logger.info("%s: this seed was finished before the interruption", folder.name)
+    rest = json.loads((folder / "fitted" / "fit.json").read_text(encoding="utf-8"))
+    return Fitted(load_file(folder / "fitted" / "state.safetensors"), **rest)
+
+
+def _code_of(network: type[FusionModule]) -> Callable[..., Any]:
+    """A function whose closure names the network and the trainer, for :func:`code_digest`."""
+
+    def uses() -> Any:
+        return network, fit
+
+    return uses
