@@ -13,7 +13,7 @@ torch: every ``kedro`` command pays for what this module imports.
 from kedro.pipeline import Pipeline
 
 from multimodal_study.pipelines import amazon, evaluation
-from multimodal_study.pipelines.paradigms import PARADIGMS, cell
+from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell
 
 DATASETS = {"amazon": amazon.create_pipeline}
 
@@ -36,10 +36,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
     registry: dict[str, Pipeline] = {}
     rows = {paradigm: Pipeline([]) for paradigm in PARADIGMS}
-    everything = evaluation.front_page(list(DATASETS))
+    everything = evaluation.front_page(FITS)
     for dataset, create in DATASETS.items():
         data = create()
-        complete = data + evaluation.compare(dataset, FITS[dataset])
+        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES)
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm)
             registry[f"{dataset}_{paradigm}"] = placed

@@ -152,6 +152,15 @@ def digest(features: Features) -> str:
     return state.hexdigest()
 
 
+def arrays_digest(arrays: Arrays) -> str:
+    """Digest of named arrays, to the byte."""
+    state = hashlib.blake2b(digest_size=16)
+    for name in sorted(arrays):
+        state.update(name.encode())
+        state.update(np.ascontiguousarray(arrays[name]).view(np.uint8).reshape(-1).data)
+    return state.hexdigest()
+
+
 def _rebuild(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
     prefix = f"{seed}/"
     state = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from multimodal_study.baselines.result import BaselineResult
     from multimodal_study.contract import Features
-    from multimodal_study.seeds import Arrays, BatchFactory, Cell
+    from multimodal_study.seeds import Arrays, Cell
 
     FitOutputs = tuple[Arrays, dict[str, Any], pd.DataFrame, pd.DataFrame]
     PredictOutputs = tuple[pd.DataFrame, Arrays, pd.DataFrame]
@@ -103,19 +103,53 @@ def baseline_outputs(
     return result.predictions, config, history, pd.DataFrame(result.cost)
 
 
+def fit_sequences(
+    paradigm: tuple[Any, Any],
+    features: Features,
+    sequences: Arrays,
+    parameters: dict[str, Any],
+    trainer: dict[str, Any],
+    seed: int,
+) -> FitOutputs:
+    """As :func:`fit_cell`, for a paradigm that reads token states."""
+    config = cell_config(features, parameters, trainer, seed)
+    return fitted_outputs(_cell(paradigm, features, config, sequences), config)
+
+
+def predict_sequences(
+    paradigm: tuple[Any, Any],
+    features: Features,
+    sequences: Arrays,
+    weights: Arrays,
+    config: dict[str, Any],
+) -> PredictOutputs:
+    """As :func:`predict_cell`, for a paradigm that reads token states."""
+    return predicted_outputs(_cell(paradigm, features, config, sequences), weights)
+
+
 def _cell(
     paradigm: tuple[Any, Any],
     features: Features,
     config: dict[str, Any],
-    batches: BatchFactory | None = None,
+    sequences: Arrays | None = None,
 ) -> Cell:
-    from multimodal_study.seeds import cell_of
+    from dataclasses import replace
+
+    from multimodal_study.data.ragged import ragged_factory
+    from multimodal_study.seeds import arrays_digest, cell_of
     from multimodal_study.training import TrainerConfig
 
     network, config_class = paradigm
-    return cell_of(
+    cell = cell_of(
         network,
         config_class(**config["parameters"]),
         TrainerConfig(**config["trainer"]),
         features.select(config["modalities"]),
+    )
+    if sequences is None:
+        return cell
+    return replace(
+        cell,
+        batches=ragged_factory(cell.features, sequences),
+        data_digest=cell.data_digest + arrays_digest(sequences),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node
 
-from multimodal_study.pipelines.evaluation.nodes import evaluate
+from multimodal_study.pipelines.evaluation import nodes
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
 
 
@@ -51,6 +51,11 @@ def supervised(
         ),
         evaluation_node(),
     ]
+
+
+def evaluate(predictions: Any, config: dict[str, Any], evaluation: dict[str, Any]) -> Any:
+    """Metrics of the cell."""
+    return nodes.evaluate(predictions, config["task"], evaluation)
 
 
 def evaluation_node() -> Node:

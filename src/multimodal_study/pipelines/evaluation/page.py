@@ -1,0 +1,63 @@
+"""Figures and pages of a dataset, free of Kedro."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def draw(
+    leaderboard: Any,
+    metrics: Mapping[str, Any],
+    predictions: Mapping[str, Any],
+    evaluation: dict[str, Any],
+) -> tuple[Any, Any]:
+    """The leaderboard and the reliability diagram as matplotlib figures."""
+    from multimodal_study.reporting.figures import calibration_figure
+    from multimodal_study.reporting.pictures import leaderboard_figure_of
+
+    split = next(iter(evaluation["splits"]))
+    return (
+        leaderboard_figure_of(leaderboard, metrics, evaluation),
+        calibration_figure(predictions, split=split, bins=evaluation["ece_bins"]),
+    )
+
+
+def write_report(
+    dataset: str,
+    given: Mapping[str, Any],
+    cells: Mapping[str, Mapping[str, Any]],
+    evaluation: dict[str, Any],
+    parameters: dict[str, Any],
+) -> str:
+    """The page of one dataset as HTML."""
+    from multimodal_study.reporting import html
+    from multimodal_study.reporting.pictures import pictures
+
+    quarantine = given["quarantine"].head(html.EXAMPLES).collect().to_pandas()
+    return html.dataset_report(
+        dataset,
+        html.Results(
+            cells["metrics"], given["leaderboard"], given["contributions"], given["costs"]
+        ),
+        html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine),
+        pictures(
+            given["leaderboard"],
+            cells["metrics"],
+            cells["predictions"],
+            cells["history"],
+            evaluation,
+        ),
+        html.Settings(evaluation, parameters),
+    )
+
+
+def write_front_page(
+    metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
+) -> str:
+    """The report's first page as HTML."""
+    from multimodal_study.reporting.html import dataset_summary, index_report
+
+    return index_report(
+        [dataset_summary(dataset, cells, evaluation) for dataset, cells in metrics.items()]
+    )

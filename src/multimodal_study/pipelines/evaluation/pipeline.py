@@ -1,0 +1,103 @@
+"""The leaderboard, the contributions, the costs and the report of one dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro.pipeline import Node, Pipeline
+
+from multimodal_study.pipelines.evaluation import nodes
+from multimodal_study.pipelines.evaluation.page import draw, write_front_page, write_report
+
+KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost")
+
+
+def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...]) -> Pipeline:
+    """Compare all cells of ``dataset``; ``unfitted`` ones predict as they fit."""
+    named = {
+        f"{paradigm}_{kind}": f"{dataset}.{paradigm}.{kind}"
+        for paradigm in paradigms
+        for kind in KINDS
+        if not (kind == "predict_cost" and paradigm in unfitted)
+    }
+
+    def of(kind: str) -> dict[str, str]:
+        return {name: name for name in named if name.endswith(f"_{kind}")}
+
+    def pick(given: dict[str, Any], kind: str) -> dict[str, Any]:
+        return {p: given[f"{p}_{kind}"] for p in paradigms if f"{p}_{kind}" in given}
+
+    def leaderboard(evaluation: dict[str, Any], **given: Any) -> Any:
+        return nodes.leaderboard(pick(given, "metrics"), evaluation)
+
+    def contributions(evaluation: dict[str, Any], **given: Any) -> Any:
+        return nodes.contributions(
+            pick(given, "predictions"), pick(given, "metrics"), evaluation
+        )
+
+    def costs(**given: Any) -> Any:
+        return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
+
+    def figures(leaderboard: Any, evaluation: dict[str, Any], **given: Any) -> Any:
+        return draw(leaderboard, pick(given, "metrics"), pick(given, "predictions"), evaluation)
+
+    def report(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
+        cells = {kind: pick(given, kind) for kind in ("metrics", "predictions", "history")}
+        return write_report(dataset, given, cells, evaluation, {"trainer": trainer})
+
+    evaluation = {"evaluation": "params:evaluation"}
+    tables = ("leaderboard", "contributions", "costs")
+    record = ("ingest_summary", "split_summary", "quarantine")
+    everything = {**of("metrics"), **of("predictions")}
+    template = Pipeline(
+        [
+            Node(leaderboard, {**evaluation, **of("metrics")}, "leaderboard", name="leaderboard"),
+            Node(contributions, {**evaluation, **everything}, "contributions", name="contributions"),
+            Node(costs, {**of("fit_cost"), **of("predict_cost")}, "costs", name="costs"),
+            Node(
+                figures,
+                {**evaluation, **everything, "leaderboard": "leaderboard"},
+                ["leaderboard_figure", "calibration_figure"],
+                name="figures",
+            ),
+            Node(
+                report,
+                {
+                    **evaluation,
+                    **everything,
+                    **of("history"),
+                    **{name: name for name in (*tables, *record)},
+                    "trainer": "params:trainer",
+                },
+                "report",
+                name="report",
+            ),
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=dataset,
+        inputs={**named, **{name: f"{dataset}.{name}" for name in record}},
+        parameters={"params:evaluation", "params:trainer"},
+        tags={dataset, "evaluation"},
+    )
+
+
+def front_page(datasets: dict[str, tuple[str, ...]]) -> Pipeline:
+    """The report's first page over ``datasets`` (name to paradigms)."""
+    named = {
+        f"{dataset}_{paradigm}": f"{dataset}.{paradigm}.metrics"
+        for dataset, paradigms in datasets.items()
+        for paradigm in paradigms
+    }
+
+    def index(evaluation: dict[str, Any], **given: Any) -> str:
+        metrics = {
+            dataset: {paradigm: given[f"{dataset}_{paradigm}"] for paradigm in paradigms}
+            for dataset, paradigms in datasets.items()
+        }
+        return write_front_page(metrics, evaluation)
+
+    inputs = {"evaluation": "params:evaluation", **{name: name for name in named}}
+    template = Pipeline([Node(index, inputs, "report_index", name="index", tags=["evaluation"])])
+    return Pipeline(template, inputs=named, parameters={"params:evaluation"})
