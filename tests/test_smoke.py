@@ -1,0 +1,106 @@
+"""The whole graph through Kedro, on real reviews with a tiny budget."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+from click import ClickException
+from kedro.framework.project import pipelines
+from kedro.framework.startup import bootstrap_project
+
+from multimodal_study.freshness.session import FreshSession
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "conf", root / "conf")
+    shutil.copytree(ROOT / "src", root / "src")
+    shutil.copy(ROOT / "pyproject.toml", root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+
+        def execute(**options: Any) -> None:
+            parameters = options.pop("runtime_params", None)
+            bootstrap_project(project)
+            with FreshSession.create(
+                project_path=project, env="smoke", runtime_params=parameters
+            ) as session:
+                session.run(**options)
+
+        yield execute
+
+
+@pytest.fixture(scope="module")
+def study(run: Callable[..., None], project: Path) -> Path:
+    run()
+    return project
+
+
+def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
+    board = pd.read_csv(study / "data/08_reporting/amazon/leaderboard.csv")
+    columns = ["paradigm", "metric", "value", "low", "high", "seeds", "split"]
+    assert list(board.columns) == columns
+    assert set(board["split"]) == {"test"}
+    assert {"majority", "tfidf", "early", "late", "intermediate", "transformer"} <= set(
+        board["paradigm"]
+    )
+    assert (study / "data/08_reporting/report/index.html").is_file()
+    assert (study / "data/08_reporting/report/amazon.html").is_file()
+
+
+def test_mlflow_has_a_run_per_cell_and_seed_under_the_kedro_run(study: Path) -> None:
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{study / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("multimodal_study")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    nested = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert {run.data.tags["paradigm"] for run in nested} >= {"early", "tfidf", "transformer"}
+    assert all("test.accuracy" in run.data.metrics for run in nested)
+
+
+def test_a_second_run_fits_nothing(
+    study: Path, run: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    before = (study / "data/06_models/amazon/early/weights.safetensors").stat().st_mtime_ns
+    run()
+    after = (study / "data/06_models/amazon/early/weights.safetensors").stat().st_mtime_ns
+    assert before == after
+
+
+def test_a_changed_parameter_moves_its_own_cell_alone(
+    study: Path, run: Callable[..., None]
+) -> None:
+    models = study / "data/06_models/amazon"
+    before = {p: (models / p / "history.csv").stat().st_mtime_ns for p in ("early", "late")}
+    run(pipeline_names=["amazon_all"], runtime_params={"late": {"branch_loss": 0.5}})
+    after = {p: (models / p / "history.csv").stat().st_mtime_ns for p in ("early", "late")}
+    assert before["early"] == after["early"]
+    assert before["late"] != after["late"]
+
+
+def test_lambda_is_accepted_and_a_typo_is_not(study: Path, run: Callable[..., None]) -> None:
+    run(pipeline_names=["amazon_data"], runtime_params={"model": {"lambda": 0.5}})
+    with pytest.raises(ClickException, match=r"did you mean model\.lambda"):
+        run(pipeline_names=["amazon_data"], runtime_params={"model": {"lambdaa": 0.5}})
+
+
+def test_every_output_is_catalogued(study: Path) -> None:
+    bootstrap_project(study)
+    with FreshSession.create(project_path=study, env="smoke") as session:
+        catalog = session.load_context().catalog
+        for name in pipelines["__default__"].datasets():
+            assert name.startswith("params:") or name in catalog, name
