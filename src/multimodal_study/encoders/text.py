@@ -172,7 +172,9 @@ class TextEncoder:
         workers = self.threads if self.backend == "onnxruntime" else 1
         with (
             ThreadPoolExecutor(workers) as pool,
-            tqdm(total=len(texts), desc="text", unit="text", disable=not progress) as bar,
+            tqdm(
+                total=len(texts), desc="text", unit="text", disable=None if progress else True
+            ) as bar,
         ):
             for start in range(0, len(texts), _BLOCK):
                 tokens = self._tokens(texts[start : start + _BLOCK])

@@ -167,7 +167,7 @@ class Transformer(FusionModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate per layer; warm-up, then linearly to zero."""
-        optimiser = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), fused=True)
+        optimiser = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98))
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         warm = max(int(self.config.warmup * steps), 1)
 

@@ -204,7 +204,9 @@ def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
             by_seed = results.metrics_by_paradigm[str(paradigm)]["per_seed"][split].values()
             seeds = [values[decides] for values in by_seed if decides in values]
             rows.append({"paradigm": paradigm, "cells": cells, "seeds": seeds})
-        boards.append({"split": split, "metrics": list(dict.fromkeys(table["metric"])), "rows": rows})
+        boards.append(
+            {"split": split, "metrics": list(dict.fromkeys(table["metric"])), "rows": rows}
+        )
     return boards
 
 

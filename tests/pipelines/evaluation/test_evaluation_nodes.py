@@ -142,3 +142,9 @@ def test_costs_are_means_over_seeds():
     assert found.loc["early", ["seeds", "fit_seconds", "device"]].tolist() == [2, 2.0, "cpu"]
     assert found.loc["early", "predict_seconds"] == pytest.approx(0.3)
     assert np.isnan(found.loc["tfidf", "predict_seconds"])
+
+
+def test_the_configuration_of_a_cell_names_its_task():
+    table, task = predictions("binary"), asdict(TASKS["binary"])
+    config = {"parameters": {}, "task": task}
+    assert evaluate(table, config, SETTINGS) == evaluate(table, task, SETTINGS)

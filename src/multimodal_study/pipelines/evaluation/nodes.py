@@ -42,7 +42,8 @@ def evaluate(
 
     Args:
         predictions: The predictions table (see :mod:`multimodal_study.metrics.table`).
-        task: Fields of the :class:`multimodal_study.contract.Task`.
+        task: Fields of the :class:`multimodal_study.contract.Task`, or the configuration of a cell,
+            which has them under ``task``.
         evaluation: ``bootstrap``, ``confidence``, ``ece_bins``, and a ``seed`` of the resamples.
 
     Returns:
@@ -56,6 +57,7 @@ def evaluate(
     from multimodal_study.metrics.bootstrap import estimates
     from multimodal_study.metrics.table import panels
 
+    task = task.get("task", task)
     measured, metrics = _task(task, evaluation)
     found = panels(predictions, measured)
     per_seed: dict[str, Any] = {}

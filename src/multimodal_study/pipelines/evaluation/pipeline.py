@@ -100,4 +100,10 @@ def front_page(datasets: dict[str, tuple[str, ...]]) -> Pipeline:
 
     inputs = {"evaluation": "params:evaluation", **{name: name for name in named}}
     template = Pipeline([Node(index, inputs, "report_index", name="index", tags=["evaluation"])])
-    return Pipeline(template, inputs=named, parameters={"params:evaluation"})
+    return Pipeline(
+        template,
+        namespace="study",
+        inputs=named,
+        outputs={"report_index"},
+        parameters={"params:evaluation"},
+    )
