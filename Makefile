@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY := PASSIVE
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test lint docs viz clean
+.PHONY: help install study test coverage lint docs viz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -29,7 +29,10 @@ study: $(VENV)/.installed ## run the whole study on the embedded data, write the
 	$(BIN)/kedro run
 	@echo "The report is at $(CURDIR)/data/08_reporting/report/index.html"
 
-test: $(VENV)/.installed-dev ## run the tests with coverage
+test: $(VENV)/.installed-dev ## run the tests
+	$(BIN)/python -m pytest
+
+coverage: $(VENV)/.installed-dev ## run the tests and report the coverage
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing
