@@ -160,7 +160,9 @@ def _curve(cell: str, seed: str, time: int, catalog: DataCatalog) -> Iterator[An
     from mlflow.entities import Metric  # noqa: PLC0415
 
     history = catalog.load(f"{cell}.history")
-    for row in history[history["seed"].astype(str) == seed].to_dict("records"):
+    own = history[history["seed"].astype(str) == seed].drop(columns="seed")
+    for step, row in enumerate(own.dropna(axis="columns").to_dict("records")):
+        # A baseline that tried several settings has no epochs; its tries are numbered.
         for name, value in row.items():
-            if name not in ("seed", "epoch") and value == value:
-                yield Metric(f"epoch.{name}", float(value), time, int(row["epoch"]))
+            if name != "epoch":
+                yield Metric(f"epoch.{name}", float(value), time, int(row.get("epoch", step)))
