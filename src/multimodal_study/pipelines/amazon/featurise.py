@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multimodal_study.contract import Features, Modality
+from multimodal_study.contract import Features, Likelihood, Modality
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.amazon.enrich import HISTORY, PRODUCT, TEXT_STATISTICS, TIME
 from multimodal_study.pipelines.amazon.task import task_of
@@ -54,7 +54,7 @@ class View:
     present: Mask
 
 
-def featurise(
+def featurise(  # noqa: PLR0917 - a node's inputs come by position
     table: pd.DataFrame,
     products: pl.LazyFrame | pd.DataFrame,
     task: dict[str, Any],
@@ -127,7 +127,7 @@ def _text(table: pd.DataFrame, options: Mapping[str, Any]) -> View | None:
     note = f"{made['model']} {made['digest'][:12]}, {made['max_tokens']} tokens, {made['version']}"
     if encoder.fallback:
         note += f", fallback from {encoder.fallback}"
-    likelihood = "cosine" if made["normalise"] else "normal"
+    likelihood: Likelihood = "cosine" if made["normalise"] else "normal"
     modality = Modality("text", "review", "text", encoder.width, "text", likelihood, note)
     return View(modality, vectors, np.ones(len(table), dtype=bool))
 
@@ -164,7 +164,7 @@ def _metadata(
         for name in members
         if name in table.columns
     ]
-    return _tabular("metadata", "review", table, names, train, tabular)
+    return _tabular("metadata", "review", table, names, train, options=tabular)
 
 
 def _product(
@@ -204,7 +204,10 @@ def _product(
         logger.info("product: left out, no product of the training reviews is described")
         return None, index
     # A product without a description is masked, so it must not shape scales and levels either.
-    return _tabular("product", "product", rows, names, seen & present, tabular, present), index
+    view = _tabular(
+        "product", "product", rows, names, seen & present, options=tabular, present=present
+    )
+    return view, index
 
 
 def _tabular(
@@ -213,6 +216,7 @@ def _tabular(
     table: pd.DataFrame,
     names: list[str],
     train: Mask,
+    *,
     options: dict[str, Any],
     present: Mask | None = None,
 ) -> View | None:

