@@ -30,7 +30,10 @@ def test_known_parameters_pass(given: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"model": {"lambdaa": 0.5}}, "model.lambdaa: no such parameter; did you mean model.lambda"),
+        (
+            {"model": {"lambdaa": 0.5}},
+            "model.lambdaa: no such parameter; did you mean model.lambda",
+        ),
         ({"sede": 1}, "sede: no such parameter; did you mean seed"),
         ({"xyzzy": 1}, "xyzzy: no such parameter; see conf/base"),
         ({"model": 3}, "that is a group of parameters; set one of model.lambda, model.embed_dim"),

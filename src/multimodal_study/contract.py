@@ -11,7 +11,7 @@ Letters used for shapes everywhere: ``b`` batch, ``m`` modalities, ``d`` embeddi
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csr_matrix
 
-    Array = np.ndarray[Any, Any] | csr_matrix
+    Array: TypeAlias = np.ndarray[Any, Any] | csr_matrix
 
 Split = Literal["train", "validation", "test"]
 Kind = Literal["text", "words", "image", "graph", "numeric", "categorical"]
 Likelihood = Literal["normal", "laplace", "bernoulli", "categorical", "multinomial", "cosine"]
 TaskKind = Literal["binary", "multiclass", "ordinal", "regression"]
+
+BINARY = 2
+"""Classes of a binary task."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -67,7 +70,7 @@ class Task:
     def __post_init__(self) -> None:
         if self.kind not in get_args(TaskKind):
             raise ValueError(f"task.kind is {self.kind!r}, expected one of {get_args(TaskKind)}")
-        if self.kind == "binary" and len(self.classes) != 2:
+        if self.kind == "binary" and len(self.classes) != BINARY:
             raise ValueError(f"a binary task has two classes, got {self.classes}")
         if self.kind == "ordinal" and len(self.values) != len(self.classes):
             raise ValueError(f"an ordinal task needs a value per class, got {self.values}")

@@ -39,8 +39,8 @@ class RejectUnknownParameters:
         files = OmegaConfigLoader(
             conf_source=str(loader.conf_source),
             env=loader.env,
-            base_env=loader.base_env,
-            default_run_env=loader.default_run_env,
+            base_env=getattr(loader, "base_env", None),
+            default_run_env=getattr(loader, "default_run_env", None),
             merge_strategy={"parameters": "soft"},
         )
         reject_unknown(given, files["parameters"])
@@ -101,18 +101,17 @@ class TrackCells:
     """
 
     @hook_impl
-    def after_node_run(
-        self, node: Node, catalog: DataCatalog, outputs: dict[str, Any]
-    ) -> None:
+    def after_node_run(self, node: Node, catalog: DataCatalog, outputs: dict[str, Any]) -> None:
         """Mirror a cell when its ``evaluate`` node has finished."""
         if not node.name.endswith(".evaluate") or node.namespace is None:
             return
-        import mlflow  # noqa: PLC0415
+        import mlflow
 
         parent = mlflow.active_run()
         if parent is None:
-            logger.info("%s: no MLflow run is active, its metrics are in the catalogue only",
-                        node.namespace)
+            logger.info(
+                "%s: no MLflow run is active, its metrics are in the catalogue only", node.namespace
+            )
             return
         metrics = next(iter(outputs.values()))
         for seed, values in _by_seed(metrics).items():
@@ -132,8 +131,8 @@ def _by_seed(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 def _mirror(
     parent: Any, cell: str, seed: str, metrics: dict[str, float], catalog: DataCatalog
 ) -> None:
-    from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415
-    from mlflow.tracking import MlflowClient  # noqa: PLC0415
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.tracking import MlflowClient
 
     # The client, not the fluent interface: that one keeps its stack of runs per thread.
     client = MlflowClient()
@@ -157,7 +156,7 @@ def _mirror(
 
 
 def _curve(cell: str, seed: str, time: int, catalog: DataCatalog) -> Iterator[Any]:
-    from mlflow.entities import Metric  # noqa: PLC0415
+    from mlflow.entities import Metric
 
     history = catalog.load(f"{cell}.history")
     own = history[history["seed"].astype(str) == seed].drop(columns="seed")

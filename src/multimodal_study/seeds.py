@@ -1,8 +1,8 @@
 """A cell's fits, one per seed, that survive an interruption, and what is predicted with them.
 
 An unfinished cell keeps a folder per seed, named by a digest of everything that the fit depends on:
-a finished seed is read back, an unfinished one goes on at its last epoch, and a folder that was made
-by other code, data or parameters is never touched.
+a finished seed is read back, an unfinished one goes on at its last epoch, and a folder that was
+made by other code, data or parameters is never touched.
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ def _rebuild(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
         for name, array in weights.items()
         if name.startswith(prefix)
     }
-    return cell.network.rebuild(
-        cell.config, cell.features.modalities, cell.features.task, state
-    )
+    return cell.network.rebuild(cell.config, cell.features.modalities, cell.features.task, state)
 
 
 def _fit(cell: Cell, seed: int, folder: Path) -> Fitted:

@@ -37,7 +37,8 @@ class Batches(Protocol):
 
     def __iter__(self) -> Iterator[Batch]: ...
     def __len__(self) -> int: ...
-    def set_epoch(self, epoch: int) -> None: ...
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of the next pass."""
 
 
 @dataclass(frozen=True)

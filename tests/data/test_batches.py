@@ -31,7 +31,9 @@ def test_rows_match_plain_indexing(tiny_features: Any) -> None:
     assert not features.present["metadata"][index].all()
 
 
-@pytest.mark.parametrize(("kind", "dtype"), [("binary", torch.int64), ("regression", torch.float32)])
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("binary", torch.int64), ("regression", torch.float32)]
+)
 def test_target_type_follows_the_task(tiny_features: Any, kind: str, dtype: torch.dtype) -> None:
     features = tiny_features(kind)
     batch = next(iter(FeatureBatches(features, features.rows("test"), 4)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_property_every_row_once_and_reproducible(
     batches.set_epoch(epoch)
     first = [batch.rows.tolist() for batch in batches]
     assert first == [batch.rows.tolist() for batch in batches]
-    assert sorted(sum(first, [])) == rows.tolist()
+    assert sorted(chain.from_iterable(first)) == rows.tolist()
     assert len(first) == len(batches)
 
 
@@ -67,7 +68,7 @@ def test_epochs_differ_and_without_a_seed_the_order_stays(
     batches.set_epoch(1)
     assert [batch.rows.tolist() for batch in batches] != first
     plain = RaggedBatches(features, ragged(60), rows, 4)
-    assert sum((batch.rows.tolist() for batch in plain), []) == rows.tolist()
+    assert list(chain.from_iterable(batch.rows.tolist() for batch in plain)) == rows.tolist()
 
 
 def test_batches_are_of_about_the_same_length(tiny_features: Callable[..., Features]) -> None:

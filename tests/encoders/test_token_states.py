@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 import transformers
-from tiny_bert import TEXTS, save
 
 from multimodal_study.encoders.text_model import TextModel, find_model
 from multimodal_study.encoders.token_states import encode_states, token_states, tokenise
+from tiny_bert import TEXTS, save
 
 
 @pytest.fixture(scope="module")

@@ -95,9 +95,7 @@ def test_a_change_that_the_node_depends_on_counts(
         ("shared.py", "    return x * 2", "    # a comment\n    return x*2"),
     ],
 )
-def test_other_changes_do_not_count(
-    toy: Callable[..., str], file: str, old: str, new: str
-) -> None:
+def test_other_changes_do_not_count(toy: Callable[..., str], file: str, old: str, new: str) -> None:
     assert toy(file, old, new) == toy()
 
 

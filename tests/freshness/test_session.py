@@ -29,7 +29,9 @@ class Project:
     def run(self, runner: type = SequentialRunner) -> list[str]:
         self.ran = []
         names = ("seen", "double", "total", "other")
-        catalog = DataCatalog({n: JSONDataset(filepath=str(self.root / f"{n}.json")) for n in names})
+        catalog = DataCatalog(
+            {n: JSONDataset(filepath=str(self.root / f"{n}.json")) for n in names}
+        )
         catalog["params:rate"] = self.rate
         _FreshRun(runner(), Ledger(self.root / "ledger"))(
             self._pipeline(), catalog, _create_hook_manager()

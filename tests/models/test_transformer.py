@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from tiny_bert import TEXTS, save
 
 from multimodal_study.contract import Features
 from multimodal_study.data.batches import Batch
@@ -19,6 +18,7 @@ from multimodal_study.encoders.text_model import find_model
 from multimodal_study.encoders.token_states import token_states
 from multimodal_study.models.transformer import Config, Transformer
 from multimodal_study.training import Fitted, TrainerConfig, fit, predict
+from tiny_bert import TEXTS, save
 
 KINDS = ("binary", "multiclass", "ordinal", "regression")
 MODES = (0, 1, 2, -1)

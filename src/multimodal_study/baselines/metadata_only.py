@@ -86,9 +86,7 @@ def _boost(
     )
 
 
-def _output(
-    features: Features, model: Any, columns: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
+def _output(features: Features, model: Any, columns: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if features.task.kind == "regression":
         return np.asarray(model.predict(columns)).reshape(-1, 1)
     return all_classes(model.predict_proba(columns), model.classes_, features)

@@ -53,8 +53,6 @@ class Cost:
     def _sample(self) -> None:
         process = psutil.Process()
         while True:
-            self.peak_memory_mb = max(
-                self.peak_memory_mb, process.memory_info().rss / MEGABYTE
-            )
+            self.peak_memory_mb = max(self.peak_memory_mb, process.memory_info().rss / MEGABYTE)
             if self._done.wait(INTERVAL):
                 return

@@ -141,7 +141,7 @@ def load_encoder(model: TextModel) -> Any:
     from transformers.utils import logging as transformers_logging
 
     _check_kind(model)
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return AutoModel.from_pretrained(
         str(model.folder),
         # On a CPU the fused kernel's backward pass takes longer than the plain products.

@@ -69,7 +69,7 @@ def _collect_definition(
         if not _is_typing_block(statement) and used & set(_bound(statement)):
             for path in _imports(statement, only=used):
                 _collect_module(path, parts)
-            inner = f"{name.split(':')[0]}:{'+'.join(sorted(_bound(statement)))}"
+            inner = f"{name.split(':', maxsplit=1)[0]}:{'+'.join(sorted(_bound(statement)))}"
             is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
             if not is_import and inner not in parts and statement is not node:
                 _collect_definition(inner, statement, module, parts)

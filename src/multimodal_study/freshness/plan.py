@@ -109,7 +109,7 @@ def _versions() -> str:
 
 
 def _distribution(requirement: str) -> str:
-    from packaging.requirements import Requirement  # noqa: PLC0415
+    from packaging.requirements import Requirement
 
     return Requirement(requirement).name
 

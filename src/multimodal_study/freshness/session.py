@@ -29,7 +29,9 @@ logger = logging.getLogger(__name__)
 class FreshSession(KedroSession):
     """Runs the stale part of a pipeline and says which part it left alone, and why not."""
 
-    def run(self, *, runner: AbstractRunner | None = None, **options: Any) -> dict[str, Any]:
+    def run(  # type: ignore[override]
+        self, *, runner: AbstractRunner | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Run as Kedro does, less the nodes whose outputs are up to date.
 
         ``only_missing_outputs`` is covered by that: a missing output is made again, and so is
@@ -37,7 +39,7 @@ class FreshSession(KedroSession):
         """
         runner = runner or SequentialRunner()
         ledger = Ledger(Path(self._project_path) / LEDGER)
-        runner.run = _FreshRun(runner, ledger)  # type: ignore[method-assign]
+        runner.run = _FreshRun(runner, ledger)  # type: ignore[method-assign, assignment]
         try:
             return super().run(runner=runner, **options)
         except InputError as error:

@@ -86,9 +86,7 @@ class FusionModule(LightningModule):
     gains_by_bf16_on_cpu: ClassVar[bool] = False
     """Whether half precision pays on a CPU that has it: large matrix products only."""
 
-    def __init__(
-        self, config: Optimisation, modalities: dict[str, Modality], task: Task
-    ) -> None:
+    def __init__(self, config: Optimisation, modalities: dict[str, Modality], task: Task) -> None:
         super().__init__()
         if not modalities:
             raise ValueError("there is no modality to learn from")

@@ -1,7 +1,8 @@
 """What turns a representation into a prediction: one head per kind of task.
 
 Every head returns ``logits`` such that ``softmax(logits)`` are the class probabilities, so that
-losses, late fusion and evaluation need no knowledge of the kind of task beyond "is it a regression".
+losses, late fusion and evaluation need to know of the kind of task only whether it is a
+regression.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Softmax(nn.Linear):
 
 
 class Linear(nn.Linear):
-    """Regression ``mu + sigma (w h + b)``: ``[b, d]`` to ``[b, 1]``; moments of the train target."""
+    """Regression ``mu + sigma (w h + b)``: ``[b, d]`` to ``[b, 1]``, with the moments of train."""
 
     def __init__(self, d: int) -> None:
         super().__init__(d, 1)

@@ -76,6 +76,8 @@ class FeatureModulation(nn.Module):
         """Fused ``[b, d]``."""
         if self.modulate is None:
             return h[:, 0]
+        gamma: Tensor
+        beta: Tensor
         gamma, beta = self.modulate(h[:, 1:].flatten(1)).chunk(2, dim=1)
         return (1 + gamma) * h[:, 0] + beta
 
@@ -105,11 +107,13 @@ class IntermediateFusion(FusionModule):
         d, m = config.embed_dim, len(modalities)
         self.encoders = ModalityEncoders(config, modalities)
         self.own = nn.ModuleDict({name: _layers(config.depth, d, config) for name in modalities})
-        self.fuse = {
-            "gated": lambda: GatedUnit(m, d),
-            "film": lambda: FeatureModulation(m, d),
-            "low_rank": lambda: LowRankTensor(m, d, config.rank),
-        }[config.fusion]()
+        self.fuse: nn.Module
+        if config.fusion == "gated":
+            self.fuse = GatedUnit(m, d)
+        elif config.fusion == "film":
+            self.fuse = FeatureModulation(m, d)
+        else:
+            self.fuse = LowRankTensor(m, d, config.rank)
         self.after = _layers(1, d, config)
         self.head = make_head(task, d)
 

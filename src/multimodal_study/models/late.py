@@ -125,11 +125,11 @@ class LateFusion(FusionModule):
         def closure() -> Tensor:
             optimiser.zero_grad()
             loss = self.output_loss(self.combine({}, logits, present), target)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         for _ in range(5):
-            optimiser.step(closure)
+            optimiser.step(closure)  # type: ignore[no-untyped-call]
 
     def _present(self, batch: Batch) -> Tensor:
         present = torch.stack([batch.present[name] for name in self.modalities], dim=1)

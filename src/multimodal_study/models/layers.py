@@ -38,7 +38,7 @@ class MaskedInput(nn.Module):
             self.get_buffer("scale").fill_((rows.square().sum() / entries).sqrt().clamp_min(1e-6))
 
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Standardised ``x`` ``[b, d]``, with the placeholder where ``present`` ``[b]`` is False."""
+        """Standardised ``x`` ``[b, d]``, the placeholder where ``present`` ``[b]`` is False."""
         if self.training and self.modality_dropout > 0:
             kept = torch.rand(len(x), device=x.device) >= self.modality_dropout
             present = present & kept

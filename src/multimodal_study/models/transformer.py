@@ -126,11 +126,12 @@ class Transformer(FusionModule):
         network = self._active()
         values, lengths = batch.inputs[SEQUENCE], batch.inputs[LENGTHS]
         if self.training:
-            return network(values, lengths)
+            pooled: Tensor = network(values, lengths)
+            return pooled
         # Rows of any length come together at prediction: short ones must not pay for long ones.
         order = torch.argsort(lengths, descending=True, stable=True)
         parts = []
-        for rows in order.split(_ROWS_TOGETHER):
+        for rows in torch.split(order, _ROWS_TOGETHER):
             longest = int(lengths[rows[0]])
             parts.append(network(values[rows, :longest], lengths[rows]))
         joined = torch.cat(parts)
@@ -221,7 +222,7 @@ class _Network(nn.Module):
         self.layers = nn.ModuleList(kept)
         self.embeddings = encoder.embeddings if whole else None
         if config.layer_dropout:
-            for layer in self.layers:
+            for layer in kept:
                 layer.attention.output.dropout = _SharedDropout(config.layer_dropout)
                 layer.output.dropout = _SharedDropout(config.layer_dropout)
         self.pooling = config.pooling
@@ -241,7 +242,8 @@ class _Network(nn.Module):
         padding = ~mask[..., None]
         if self.query is not None:
             weight = self.query(states).float().masked_fill(padding, -torch.inf).softmax(1)
-            return (weight * states).sum(1)
+            attended: Tensor = (weight * states).sum(1)
+            return attended
         mean = states.masked_fill(padding, 0.0).sum(1) / mask.sum(1, keepdim=True)
         if self.pooling == "mean":
             return mean

@@ -37,7 +37,7 @@ class FeaturesDataset(AbstractDataset[Features, Features]):
 
     def save(self, data: Features) -> None:
         """Write the folder aside and rename it, so that it is whole or not there."""
-        from safetensors.numpy import save_file  # noqa: PLC0415
+        from safetensors.numpy import save_file
 
         with write_aside(self._filepath) as partial:
             partial.mkdir()
@@ -52,7 +52,7 @@ class FeaturesDataset(AbstractDataset[Features, Features]):
         Raises:
             FileNotFoundError: if the features were never saved.
         """
-        import pandas as pd  # noqa: PLC0415
+        import pandas as pd
 
         if not self._exists():
             raise FileNotFoundError(f"{self._filepath} holds no features; run the data pipeline")
@@ -86,7 +86,7 @@ class FeaturesDataset(AbstractDataset[Features, Features]):
 
 
 def _flatten(features: Features) -> dict[str, np.ndarray[Any, Any]]:
-    from scipy.sparse import issparse  # noqa: PLC0415
+    from scipy.sparse import issparse
 
     entries = {PRESENT + name: np.asarray(mask) for name, mask in features.present.items()}
     for name, array in features.arrays.items():
@@ -99,7 +99,7 @@ def _flatten(features: Features) -> dict[str, np.ndarray[Any, Any]]:
 
 def _open_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     # The torch reader maps the file and copies nothing; the numpy reader would copy every array.
-    from safetensors import safe_open  # noqa: PLC0415
+    from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
         return {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118
@@ -108,7 +108,7 @@ def _open_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 def _restore(entries: dict[str, np.ndarray[Any, Any]], modality: Modality) -> Array:
     if modality.name in entries:
         return entries[modality.name]
-    from scipy.sparse import csr_matrix  # noqa: PLC0415
+    from scipy.sparse import csr_matrix
 
     data, indices, indptr = (entries[f"{modality.name}/{part}"] for part in SPARSE_PARTS)
     shape = (len(indptr) - 1, modality.width)

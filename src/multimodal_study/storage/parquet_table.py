@@ -28,7 +28,7 @@ class ParquetTableDataset(AbstractDataset["pl.LazyFrame | pl.DataFrame", "pl.Laz
 
     def load(self) -> pl.LazyFrame:
         """The table as a lazy frame; raises FileNotFoundError where it was never saved."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl
 
         if not self._filepath.is_file():
             raise FileNotFoundError(f"{self._filepath} does not exist; run the node that makes it")

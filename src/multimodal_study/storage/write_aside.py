@@ -50,7 +50,7 @@ def write_aside(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-class _AsideOpener(LocalFileOpener):
+class _AsideOpener(LocalFileOpener):  # type: ignore[misc]
     """A local file that appears under its name only when it is closed without an error."""
 
     def __init__(self, path: str, mode: str, **options: Any) -> None:

@@ -77,9 +77,7 @@ def _reviews(source: JsonSource, ingest: dict[str, Any]) -> tuple[Path, list[Pat
     if path.is_file():
         return path.parent, [path]
     if not path.is_dir():
-        raise InputError(
-            f"ingest.path: {path} does not exist. Download into it: {source.download}"
-        )
+        raise InputError(f"ingest.path: {path} does not exist. Download into it: {source.download}")
     asked = ingest.get("files")
     asked = [asked] if isinstance(asked, str) else asked
     files = _asked(path, asked, source) if asked else _usual(path, source)

@@ -52,9 +52,7 @@ def write_report(
     )
 
 
-def write_front_page(
-    metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
-) -> str:
+def write_front_page(metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]) -> str:
     """The report's first page as HTML."""
     from multimodal_study.reporting.html import dataset_summary, index_report
 

@@ -31,9 +31,7 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
         return nodes.leaderboard(pick(given, "metrics"), evaluation)
 
     def contributions(evaluation: dict[str, Any], **given: Any) -> Any:
-        return nodes.contributions(
-            pick(given, "predictions"), pick(given, "metrics"), evaluation
-        )
+        return nodes.contributions(pick(given, "predictions"), pick(given, "metrics"), evaluation)
 
     def costs(**given: Any) -> Any:
         return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
@@ -52,7 +50,9 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
     template = Pipeline(
         [
             Node(leaderboard, {**evaluation, **of("metrics")}, "leaderboard", name="leaderboard"),
-            Node(contributions, {**evaluation, **everything}, "contributions", name="contributions"),
+            Node(
+                contributions, {**evaluation, **everything}, "contributions", name="contributions"
+            ),
             Node(costs, {**of("fit_cost"), **of("predict_cost")}, "costs", name="costs"),
             Node(
                 figures,

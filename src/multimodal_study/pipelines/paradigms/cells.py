@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     PredictOutputs = tuple[pd.DataFrame, Arrays, pd.DataFrame]
 
 
-def fit_cell(
+def fit_cell(  # noqa: PLR0917
     paradigm: tuple[Any, Any],
     features: Features,
     parameters: dict[str, Any],
@@ -103,7 +103,7 @@ def baseline_outputs(
     return result.predictions, config, history, pd.DataFrame(result.cost)
 
 
-def fit_sequences(
+def fit_sequences(  # noqa: PLR0917
     paradigm: tuple[Any, Any],
     features: Features,
     sequences: Arrays,

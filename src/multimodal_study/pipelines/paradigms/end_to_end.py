@@ -24,7 +24,7 @@ def end_to_end(name: str, load: Callable[[], Any]) -> list[Node]:
 
         return encode_states(table, {**parameters, **overrides.get(name, {})})
 
-    def fit(
+    def fit(  # noqa: PLR0917
         features: Any,
         token_states: Any,
         parameters: dict[str, Any],

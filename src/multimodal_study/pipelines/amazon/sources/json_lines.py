@@ -87,7 +87,7 @@ def _query(fields: Fields, *, verbatim: bool) -> str:
     reason, value = _verdict(fields)
     return f"""
       WITH sound AS (
-        SELECT *, {_empty('line')} AS blank,
+        SELECT *, {_empty("line")} AS blank,
           fault IS NULL AND json_valid(line) AS valid,
           regexp_matches(line, '^\\s*\\{{') AS object
         FROM lines
