@@ -102,6 +102,8 @@ def fit(
         torch.manual_seed(seed)
         network = module()
         network.start([batch for batch in _in_order(train)])
+        # Pretrained parts arrive in evaluation mode, without dropout.
+        network.train()
         device = _device(trainer.device)
         epochs = _Epochs(train, list(validation), seed)
         best = ModelCheckpoint(
