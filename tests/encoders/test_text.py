@@ -18,6 +18,7 @@ from multimodal_study.encoders import text_graph
 from multimodal_study.encoders.cache import FeatureCache
 from multimodal_study.encoders.text import TextEncoder, encode_cached, token_batches
 from multimodal_study.encoders.text_model import find_model
+from multimodal_study.errors import InputError
 from tiny_bert import TEXTS, save
 
 MIXED = [*TEXTS, "", "tea " * 60, TEXTS[0]]
@@ -297,3 +298,15 @@ def test_minilm_equals_sentence_transformers(tmp_path: Path) -> None:
     assert encoder.backend == "onnxruntime"
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert (vectors * expected).sum(axis=1).min() >= 0.999
+
+
+def test_chosen_layers_stand_side_by_side(folder: Path, tmp_path: Path) -> None:
+    texts = ["a small review", "another one that is longer than the first"]
+    graph = TextEncoder(str(folder), layers=[0, 1], max_tokens=32, cache=tmp_path).encode(texts)
+    torch_encoder = TextEncoder(
+        str(folder), layers=[0, 1], max_tokens=32, backend="torch", cache=tmp_path
+    )
+    assert graph.shape == (2, torch_encoder.width)
+    np.testing.assert_allclose(graph, torch_encoder.encode(texts), atol=1e-4)
+    with pytest.raises(InputError, match=r"text\.layers is \[99\]"):
+        TextEncoder(str(folder), layers=[99], max_tokens=32, cache=tmp_path).encode(texts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -48,6 +49,8 @@ class TextEncoder:
         max_tokens: Tokens of a text that are looked at, special tokens included.
         backend: ``onnxruntime``, or ``torch``, the reference. If the first cannot take a model,
             torch is used with a warning, and :attr:`identity` says so.
+        layers: Layers whose pooled states stand side by side, 0 being the embedding; None: the
+            model's own sentence vector.
         cache: Folder in which the exported graph is kept.
         threads: Batches at a time; None: the cores this process may use.
 
@@ -61,12 +64,13 @@ class TextEncoder:
         *,
         max_tokens: int = 256,
         backend: Backend = "onnxruntime",
+        layers: Sequence[int] | None = None,
         cache: Path = DEFAULT_CACHE,
         threads: int | None = None,
     ) -> None:
         if backend not in get_args(Backend):
             raise InputError(f"text.backend is {backend!r}, expected one of {get_args(Backend)}")
-        self.model = find_model(model)
+        self.model = replace(find_model(model), layers=tuple(layers or ()))
         if not _SHORTEST <= max_tokens <= self.model.longest:
             raise InputError(
                 f"text.max_tokens is {max_tokens}, {self.model.name} takes {_SHORTEST} to "
@@ -85,7 +89,7 @@ class TextEncoder:
     @property
     def width(self) -> int:
         """Length ``d`` of a sentence vector."""
-        return self.model.width
+        return self.model.vector_width
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -95,7 +99,8 @@ class TextEncoder:
             "digest": self.model.digest,
             "max_tokens": self.max_tokens,
             "pooling": self.model.pooling,
-            "normalise": self.model.normalise,
+            "normalise": self.model.normalise and not self.model.layers,
+            "layers": list(self.model.layers),
             "backend": self.backend,
             "version": _version(self.backend),
         }
@@ -117,6 +122,8 @@ class TextEncoder:
 
                 self._run = _onnx_run(open_graph(self.model, self._cache))
                 return
+            except InputError:
+                raise
             except Exception as error:
                 self.backend = "torch"
                 self.fallback = f"onnxruntime: {type(error).__name__}: {str(error)[:200]}"
@@ -150,7 +157,7 @@ class TextEncoder:
 
         The states of text ``i`` are ``values[offsets[i]:offsets[i + 1]]``, special tokens included.
         """
-        parts: list[Halves] = [np.empty((0, self.width), np.float16)] * len(texts)
+        parts: list[Halves] = [np.empty((0, self.model.width), np.float16)] * len(texts)
 
         def keep(rows: Ints, values: Floats, lengths: Ints) -> None:
             for row, states, length in zip(rows, values, lengths, strict=True):
@@ -158,7 +165,9 @@ class TextEncoder:
 
         self._each_batch(texts, "states", keep, progress)
         offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return (np.concatenate(parts) if parts else np.empty((0, self.width), np.float16)), offsets
+        return (
+            np.concatenate(parts) if parts else np.empty((0, self.model.width), np.float16)
+        ), offsets
 
     def _each_batch(
         self, texts: Sequence[str], output: str, consume: Consume, progress: bool

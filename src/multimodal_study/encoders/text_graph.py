@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from multimodal_study.encoders.cache import FeatureCache
+from multimodal_study.errors import InputError
 from multimodal_study.storage.write_aside import write_aside
 
 if TYPE_CHECKING:
@@ -48,18 +49,32 @@ class Pooled(nn.Module):
             dtype=torch.float32,
         ).eval()
         self.pooling, self.normalise = model.pooling, model.normalise
+        self.layers = model.layers
+        depth = int(self.transformer.config.num_hidden_layers)
+        if not all(0 <= layer <= depth for layer in self.layers):
+            raise InputError(
+                f"text.layers is {list(self.layers)}, {model.name} has the layers 0 to {depth}"
+            )
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """States and pooled vectors; padding has no share in either pooling."""
-        states = self.transformer(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state
-        if self.pooling == "cls":
-            pooled = states[:, 0]
-        else:
-            weight = attention_mask[..., None].to(states.dtype)
-            pooled = (states * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+        made = self.transformer(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            output_hidden_states=bool(self.layers),
+        )
+        states = made.last_hidden_state
+        if self.layers:
+            parts = [self._pool(made.hidden_states[n], attention_mask) for n in self.layers]
+            return states, torch.cat(parts, dim=-1)
+        pooled = self._pool(states, attention_mask)
         return states, functional.normalize(pooled, dim=-1) if self.normalise else pooled
+
+    def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
+        if self.pooling == "cls":
+            return states[:, 0]
+        weight = mask[..., None].to(states.dtype)
+        return (states * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
 
 
 def open_graph(model: TextModel, cache: Path) -> ort.InferenceSession:
@@ -73,6 +88,7 @@ def open_graph(model: TextModel, cache: Path) -> ort.InferenceSession:
             "digest": model.digest,
             "pooling": model.pooling,
             "normalise": model.normalise,
+            "layers": list(model.layers),
             "version": VERSION,
             "onnxruntime": ort.__version__,
         }

@@ -41,6 +41,14 @@ class TextModel:
     kind: str
     """``model_type`` of its configuration, for example ``bert``."""
     heads: int
+    layers: tuple[int, ...] = ()
+    """Layers whose pooled states stand side by side in place of the model's own sentence vector;
+    0 is the embedding. Empty: the model's own recipe."""
+
+    @property
+    def vector_width(self) -> int:
+        """Length of what :class:`.text_graph.Pooled` makes of a text."""
+        return self.width * max(1, len(self.layers))
 
 
 def find_model(model: str) -> TextModel:

@@ -119,12 +119,13 @@ def _text(table: pd.DataFrame, options: Mapping[str, Any]) -> View | None:
     chosen = options.get("text", {})
     if chosen is None:
         return None
-    _known("featurise.text", chosen, ("model", "max_tokens", "backend", "threads"))
+    _known("featurise.text", chosen, ("model", "max_tokens", "layers", "backend", "threads"))
     cache = Path(options.get("cache") or DEFAULT_CACHE)
     encoder = TextEncoder(**chosen, cache=cache)
     vectors = encode_cached(encoder, table["text"].tolist(), FeatureCache(cache), progress=True)
     made = encoder.identity
-    note = f"{made['model']} {made['digest'][:12]}, {made['max_tokens']} tokens, {made['version']}"
+    note = f"{made['model']} {made['digest'][:12]}, {made['max_tokens']} tokens, "
+    note += f"layers {made['layers'] or 'as its recipe says'}, {made['version']}"
     if encoder.fallback:
         note += f", fallback from {encoder.fallback}"
     likelihood: Likelihood = "cosine" if made["normalise"] else "normal"
