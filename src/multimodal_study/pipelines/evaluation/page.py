@@ -52,10 +52,17 @@ def write_report(
     )
 
 
-def write_front_page(metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]) -> str:
-    """The report's first page as HTML."""
-    from multimodal_study.reporting.html import dataset_summary, index_report
+def write_summary(
+    dataset: str, metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
+) -> dict[str, Any]:
+    """What the front page says about a dataset."""
+    from multimodal_study.reporting.html import dataset_summary
 
-    return index_report(
-        [dataset_summary(dataset, cells, evaluation) for dataset, cells in metrics.items()]
-    )
+    return dataset_summary(dataset, metrics, evaluation)
+
+
+def write_front_page(*summaries: Mapping[str, Any]) -> str:
+    """The report's first page as HTML."""
+    from multimodal_study.reporting.html import index_report
+
+    return index_report(list(summaries))

@@ -7,7 +7,12 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes
-from multimodal_study.pipelines.evaluation.page import draw, write_front_page, write_report
+from multimodal_study.pipelines.evaluation.page import (
+    draw,
+    write_front_page,
+    write_report,
+    write_summary,
+)
 
 KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost")
 
@@ -43,6 +48,9 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
         cells = {kind: pick(given, kind) for kind in ("metrics", "predictions", "history")}
         return write_report(dataset, given, cells, evaluation, {"trainer": trainer})
 
+    def summarise(evaluation: dict[str, Any], **given: Any) -> Any:
+        return write_summary(dataset, pick(given, "metrics"), evaluation)
+
     evaluation = {"evaluation": "params:evaluation"}
     tables = ("leaderboard", "contributions", "costs")
     record = ("ingest_summary", "split_summary", "quarantine")
@@ -54,6 +62,7 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
                 contributions, {**evaluation, **everything}, "contributions", name="contributions"
             ),
             Node(costs, {**of("fit_cost"), **of("predict_cost")}, "costs", name="costs"),
+            Node(summarise, {**evaluation, **of("metrics")}, "summary", name="summarise"),
             Node(
                 figures,
                 {**evaluation, **everything, "leaderboard": "leaderboard"},
@@ -78,32 +87,16 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
         template,
         namespace=dataset,
         inputs={**named, **{name: f"{dataset}.{name}" for name in record}},
+        # The front page belongs to no dataset, and a name with a dot would say that it did.
+        outputs={"summary": f"{dataset}_summary"},
         parameters={"params:evaluation", "params:trainer"},
         tags={dataset, "evaluation"},
     )
 
 
-def front_page(datasets: dict[str, tuple[str, ...]]) -> Pipeline:
-    """The report's first page over ``datasets`` (name to paradigms)."""
-    named = {
-        f"{dataset}_{paradigm}": f"{dataset}.{paradigm}.metrics"
-        for dataset, paradigms in datasets.items()
-        for paradigm in paradigms
-    }
-
-    def index(evaluation: dict[str, Any], **given: Any) -> str:
-        metrics = {
-            dataset: {paradigm: given[f"{dataset}_{paradigm}"] for paradigm in paradigms}
-            for dataset, paradigms in datasets.items()
-        }
-        return write_front_page(metrics, evaluation)
-
-    inputs = {"evaluation": "params:evaluation", **{name: name for name in named}}
-    template = Pipeline([Node(index, inputs, "report_index", name="index", tags=["evaluation"])])
+def front_page(datasets: list[str]) -> Pipeline:
+    """The report's first page over ``datasets``."""
+    summaries = [f"{dataset}_summary" for dataset in datasets]
     return Pipeline(
-        template,
-        namespace="study",
-        inputs=named,
-        outputs={"report_index"},
-        parameters={"params:evaluation"},
+        [Node(write_front_page, summaries, "report_index", name="front_page", tags=["evaluation"])]
     )
