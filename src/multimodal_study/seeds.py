@@ -78,7 +78,7 @@ def cell_of(
     """A cell that learns from the features themselves."""
 
     def batches(rows: np.ndarray[Any, Any], size: int, order: int | None) -> Batches:
-        return FeatureBatches(features, rows, size, shuffle_seed=order)
+        return FeatureBatches(features, rows, size, shuffle_seed=order, sparse_words=True)
 
     return Cell(network, config, trainer, features, batches, digest(features))
 

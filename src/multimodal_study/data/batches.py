@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,8 @@ class Batch:
     """Some examples, as every paradigm takes them."""
 
     inputs: dict[str, Tensor]
-    """Modality to float32 ``[b, d]`` (or ``[b, t, d]`` where its rows are sequences)."""
+    """Modality to float32 ``[b, d]`` (``[b, t, d]`` where its rows are sequences; words may be a
+    CSR tensor)."""
     present: dict[str, Tensor]
     """Modality to bool ``[b]``: False where the raw signal is missing."""
     target: Tensor
@@ -57,6 +59,7 @@ class FeatureBatches:
         rows: Positions in ``features.examples``, int ``[n]``.
         batch_size: Examples per batch, at least 1; the last batch may be smaller.
         shuffle_seed: None keeps the order of ``rows``.
+        sparse_words: Leave CSR arrays as CSR tensors, for networks that read them so.
 
     Raises:
         ValueError: If ``batch_size`` is below 1 or a row leaves the examples.
@@ -69,6 +72,7 @@ class FeatureBatches:
         batch_size: int,
         *,
         shuffle_seed: int | None = None,
+        sparse_words: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, it must be at least 1")
@@ -79,6 +83,7 @@ class FeatureBatches:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.batch_size = batch_size
         self.shuffle_seed = shuffle_seed
+        self.sparse_words = sparse_words
         self.epoch = 0
         kind = np.float32 if features.task.kind == "regression" else np.int64
         self._target = features.examples["target"].to_numpy().astype(kind)
@@ -110,7 +115,23 @@ class FeatureBatches:
         for name, modality in self.features.modalities.items():
             index = self._index[modality.entity][rows]
             picked: Any = self.features.arrays[name][index]
-            dense = picked.toarray() if issparse(picked) else np.asarray(picked)
-            inputs[name] = torch.tensor(dense, dtype=torch.float32)
+            if issparse(picked) and self.sparse_words:
+                inputs[name] = _sparse(picked)
+            else:
+                dense = picked.toarray() if issparse(picked) else np.asarray(picked)
+                inputs[name] = torch.tensor(dense, dtype=torch.float32)
             present[name] = torch.tensor(self.features.present[name][index], dtype=torch.bool)
         return Batch(inputs, present, torch.tensor(self._target[rows]), torch.tensor(rows))
+
+
+def _sparse(rows: Any) -> Tensor:
+    with warnings.catch_warnings():
+        # torch says once that CSR is young; what is used of it here is only storage.
+        warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
+        return torch.sparse_csr_tensor(
+            torch.tensor(rows.indptr, dtype=torch.int64),
+            torch.tensor(rows.indices, dtype=torch.int64),
+            torch.tensor(rows.data, dtype=torch.float32),
+            size=rows.shape,
+            check_invariants=False,  # SciPy has checked them
+        )

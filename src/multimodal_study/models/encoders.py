@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from multimodal_study.contract import Modality
 from multimodal_study.data.batches import Batch
 from multimodal_study.models.base import FusionConfig
-from multimodal_study.models.layers import Encoder, MaskedInput
+from multimodal_study.models.layers import Encoder
 
 
 class ModalityEncoders(nn.Module):
@@ -16,9 +18,6 @@ class ModalityEncoders(nn.Module):
 
     def __init__(self, config: FusionConfig, modalities: dict[str, Modality]) -> None:
         super().__init__()
-        self.inputs = nn.ModuleDict(
-            {name: MaskedInput(item, config.modality_dropout) for name, item in modalities.items()}
-        )
         self.encoders = nn.ModuleDict(
             {
                 name: Encoder(
@@ -26,6 +25,7 @@ class ModalityEncoders(nn.Module):
                     config.embed_dim,
                     dropout=config.dropout,
                     input_dropout=config.words_dropout if item.kind == "words" else config.dropout,
+                    modality_dropout=config.modality_dropout,
                 )
                 for name, item in modalities.items()
             }
@@ -33,13 +33,18 @@ class ModalityEncoders(nn.Module):
 
     def start(self, batches: list[Batch]) -> None:
         """Scale the inputs with the moments of the training rows."""
-        for name, entry in self.inputs.items():
-            assert isinstance(entry, MaskedInput)  # noqa: S101  # for the type checker
-            entry.start(torch.cat([batch.inputs[name][batch.present[name]] for batch in batches]))
+        for name, encoder in self.encoders.items():
+            cast(Encoder, encoder).project.start([_present(name, batch) for batch in batches])
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Every modality's encoding."""
         return {
-            name: encoder(self.inputs[name](batch.inputs[name], batch.present[name]))
+            name: encoder(batch.inputs[name], batch.present[name])
             for name, encoder in self.encoders.items()
         }
+
+
+def _present(name: str, batch: Batch) -> Tensor:
+    """Rows that have the modality; a missing bag of words has no entries to leave out."""
+    rows = batch.inputs[name]
+    return rows if rows.layout == torch.sparse_csr else rows[batch.present[name]]

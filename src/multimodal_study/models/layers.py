@@ -2,68 +2,113 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from multimodal_study.contract import Modality
 
 
-class MaskedInput(nn.Module):
-    """Standard place where a modality enters a network.
+class DenseProjection(nn.Module):
+    """Standardise with the moments of train, drop entries, map linearly to ``d``."""
 
-    A row whose modality is missing is replaced by a learned placeholder, so that no model mistakes
-    a vector of zeros for a measurement. In training, whole modalities are dropped at random in the
-    same way (ModDrop, Neverova et al. 2016), which is what teaches the placeholder. Dense features
-    are standardised with the moments of the training rows; words keep their zeros and are divided
-    by the root mean square of their other entries.
-    """
-
-    def __init__(self, modality: Modality, modality_dropout: float) -> None:
+    def __init__(self, width: int, d: int, dropout: float) -> None:
         super().__init__()
-        self.placeholder = nn.Parameter(torch.zeros(modality.width))
-        self.modality_dropout = modality_dropout
-        self.standardise = modality.kind != "words"
-        self.register_buffer("mean", torch.zeros(modality.width))
-        self.register_buffer("scale", torch.ones(modality.width))
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, d)
 
-    def start(self, rows: Tensor) -> None:
-        """Take the moments of present training rows ``[n, d]``."""
-        if not len(rows):
-            return
-        if self.standardise:
+    def start(self, parts: list[Tensor]) -> None:
+        """Take the moments of present training rows, each part ``[n, width]``."""
+        rows = torch.cat(parts)
+        if len(rows):
             self.get_buffer("mean").copy_(rows.mean(0))
             self.get_buffer("scale").copy_(rows.std(0, unbiased=False).clamp_min(1e-6))
-        else:
-            entries = (rows != 0).sum().clamp_min(1)
-            self.get_buffer("scale").fill_((rows.square().sum() / entries).sqrt().clamp_min(1e-6))
-
-    def forward(self, x: Tensor, present: Tensor) -> Tensor:
-        """Standardised ``x`` ``[b, d]``, the placeholder where ``present`` ``[b]`` is False."""
-        if self.training and self.modality_dropout > 0:
-            kept = torch.rand(len(x), device=x.device) >= self.modality_dropout
-            present = present & kept
-        if self.standardise:
-            x = x - self.get_buffer("mean")
-        return torch.where(present[:, None], x / self.get_buffer("scale"), self.placeholder)
-
-
-class Encoder(nn.Module):
-    """One modality to ``[b, d]``: input dropout, a linear map and, if ``hidden``, a residual MLP.
-
-    Words stay linear: a bag of words is already as wide as a model needs, and depth overfits.
-    """
-
-    def __init__(self, modality: Modality, d: int, *, dropout: float, input_dropout: float) -> None:
-        super().__init__()
-        self.input_dropout = nn.Dropout(input_dropout)
-        self.project = nn.Linear(modality.width, d)
-        self.deep = (
-            None
-            if modality.kind == "words"
-            else nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(d, d))
-        )
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` to ``[b, d]``."""
-        h: Tensor = self.project(self.input_dropout(x))
+        h: Tensor = self.linear(
+            self.dropout((x - self.get_buffer("mean")) / self.get_buffer("scale"))
+        )
+        return h
+
+
+class WordsProjection(nn.Module):
+    """A linear map of a bag of words that touches the words a text has, and no others.
+
+    Words are divided by the root mean square of the entries of train that are not zero, and whole
+    words are dropped. A bag is mostly zeros, so that a dense dropout and product would spend their
+    time on words that are not there.
+    """
+
+    def __init__(self, width: int, d: int, dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.ones(1))
+        self.dropout = dropout
+        bound = 1 / math.sqrt(width)
+        self.weight = nn.Parameter(torch.empty(width, d).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(d).uniform_(-bound, bound))
+
+    def start(self, parts: list[Tensor]) -> None:
+        """Take the scale of present training rows, each part ``[n, width]``, dense or CSR."""
+        entries = torch.cat([_entries(part)[1] for part in parts])
+        if len(entries):
+            self.get_buffer("scale").fill_(entries.square().mean().sqrt().clamp_min(1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[b, width]`` to ``[b, d]``."""
+        word, entries, begin = _entries(x)
+        values = F.dropout(entries / self.get_buffer("scale"), self.dropout, self.training)
+        summed = F.embedding_bag(
+            word, self.weight, begin, mode="sum", per_sample_weights=values.to(self.weight.dtype)
+        )
+        return summed + self.bias
+
+
+def _entries(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns and values that are not zero, and where each row begins: ``[e]``, ``[e]``, ``[b]``."""
+    if x.layout == torch.sparse_csr:
+        return x.col_indices(), x.values(), x.crow_indices()[:-1]
+    row, column = x.nonzero(as_tuple=True)
+    begin = torch.searchsorted(row, torch.arange(len(x), device=x.device))
+    return column, x[row, column], begin
+
+
+class Encoder(nn.Module):
+    """One modality to ``[b, d]``: a projection and, unless it is a bag of words, a residual MLP.
+
+    A row whose modality is missing gets a learned placeholder in place of the projection, so that
+    no model mistakes zeros for a measurement. In training, whole modalities are dropped at random
+    in the same way (ModDrop, Neverova et al. 2016), which is what teaches the placeholder. Words
+    stay linear: a bag of words is already as wide as a model needs, and depth overfits.
+    """
+
+    def __init__(
+        self,
+        modality: Modality,
+        d: int,
+        *,
+        dropout: float,
+        input_dropout: float,
+        modality_dropout: float,
+    ) -> None:
+        super().__init__()
+        words = modality.kind == "words"
+        projection = WordsProjection if words else DenseProjection
+        self.project = projection(modality.width, d, input_dropout)
+        self.placeholder = nn.Parameter(torch.zeros(d))
+        self.modality_dropout = modality_dropout
+        self.deep = (
+            None if words else nn.Sequential(nn.GELU(), nn.Dropout(dropout), nn.Linear(d, d))
+        )
+
+    def forward(self, x: Tensor, present: Tensor) -> Tensor:
+        """``x`` ``[b, width]`` and its mask ``[b]`` to ``[b, d]``."""
+        if self.training and self.modality_dropout > 0:
+            kept = torch.rand(len(x), device=x.device) >= self.modality_dropout
+            present = present & kept
+        h = torch.where(present[:, None], self.project(x), self.placeholder)
         return h if self.deep is None else h + self.deep(h)
