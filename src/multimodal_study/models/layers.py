@@ -69,7 +69,7 @@ class WordsProjection(nn.Module):
 
 
 def _entries(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Columns and values that are not zero, and where each row begins: ``[e]``, ``[e]``, ``[b]``."""
+    """Columns and values that are not zero, and where rows begin: ``[e]``, ``[e]``, ``[b]``."""
     if x.layout == torch.sparse_csr:
         return x.col_indices(), x.values(), x.crow_indices()[:-1]
     row, column = x.nonzero(as_tuple=True)
