@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -25,13 +25,13 @@ from scipy.sparse import issparse
 from tqdm import tqdm
 
 from multimodal_study.contract import Features
-from multimodal_study.data.batches import Batch, FeatureBatches
+from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.data.cost import Cost
 from multimodal_study.data.predictions import evaluated_rows, predictions_table
 from multimodal_study.freshness.code import code_digest
 from multimodal_study.models.base import FusionModule
 from multimodal_study.storage.write_aside import write_aside
-from multimodal_study.training import Batches, Fitted, TrainerConfig, fit, predict
+from multimodal_study.training import Batches, Fitted, TrainerConfig, fit, predict_and_embed
 
 logger = logging.getLogger(__name__)
 
@@ -120,23 +120,12 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
     for seed in tqdm(seeds, desc="predict", disable=None, leave=False):
         network = _rebuild(cell, weights, seed)
         with Cost() as cost:
-            output = predict(network, cell.batches(rows, size, None))
+            output, own = predict_and_embed(network, cell.batches(rows, size, None))
         seconds[seed] = cost.seconds
         tables.append(predictions_table(cell.features, rows, output, seed))
         if seed == seeds[0]:
-            embeddings |= embed(network, cell.batches(rows, size, None))
+            embeddings |= own
     return pd.concat(tables, ignore_index=True), embeddings, seconds
-
-
-def embed(network: FusionModule, batches: Iterable[Batch]) -> Arrays:
-    """``joint`` and, where the paradigm has a shared space, each modality: float32 ``[n, d]``."""
-    found: dict[str, list[torch.Tensor]] = {}
-    with torch.inference_mode():
-        for batch in batches:
-            moved = batch.to(network.device)
-            for name, value in {"joint": network.joint(moved), **network.embed(moved)}.items():
-                found.setdefault(name, []).append(value.float().cpu())
-    return {name: torch.cat(parts).numpy() for name, parts in found.items()}
 
 
 def digest(features: Features) -> str:

@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -98,9 +98,10 @@ def fit(
         folder: Holds the checkpoints of this very fit: same configuration, data, code and seed.
             If it has one, the fit goes on from there.
     """
-    with _ONE_AT_A_TIME, _quiet():
+    with _ONE_AT_A_TIME, _quiet(), ExitStack() as stack:
         torch.manual_seed(seed)
         network = module()
+        stack.enter_context(_threads(network))
         network.start([batch for batch in _in_order(train)])
         # Pretrained parts arrive in evaluation mode, without dropout.
         network.train()
@@ -137,10 +138,29 @@ def fit(
 
 def predict(network: FusionModule, batches: Iterable[Batch]) -> np.ndarray[Any, Any]:
     """Probabilities ``[n, c]`` (predictions ``[n, 1]``) in the order of ``batches``, float32."""
+    return predict_and_embed(network, batches)[0]
+
+
+def predict_and_embed(
+    network: FusionModule, batches: Iterable[Batch]
+) -> tuple[np.ndarray[Any, Any], dict[str, np.ndarray[Any, Any]]]:
+    """Predictions as :func:`predict`, and ``joint`` with each modality of a shared space.
+
+    Returns:
+        float32 ``[n, c]`` (``[n, 1]``), and name to float32 ``[n, d]``, in the order of ``batches``.
+    """
     network.eval()
-    with torch.inference_mode():
-        parts = [network.predict(batch.to(network.device)).float().cpu() for batch in batches]
-    return torch.cat(parts).numpy()
+    outputs: list[torch.Tensor] = []
+    found: dict[str, list[torch.Tensor]] = {}
+    with torch.inference_mode(), _threads(network):
+        for batch in batches:
+            moved = batch.to(network.device)
+            output, joint = network.answer(moved)
+            outputs.append(output.float().cpu())
+            for name, value in {"joint": joint, **network.embed(moved)}.items():
+                found.setdefault(name, []).append(value.float().cpu())
+    arrays = {name: torch.cat(parts).numpy() for name, parts in found.items()}
+    return torch.cat(outputs).numpy(), arrays
 
 
 class _Epochs(Callback):
@@ -240,6 +260,17 @@ def _precision(asked: str, device: str, network: FusionModule) -> str:
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
     supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return "bf16-mixed" if network.gains_by_bf16_on_cpu and supported else "32-true"
+
+
+@contextmanager
+def _threads(network: FusionModule) -> Iterator[None]:
+    """One CPU thread for a network that does not gain by more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if network.gains_by_threads else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
 
 ClassWeights = Literal["none", "balanced"]
+SCALED = "16-mixed"
+"""Lightning's precision in which gradients are scaled: fused optimisers cannot be used."""
 Capability = Literal["retrieval", "generation", "missing_modality", "attention"]
 
 
@@ -85,6 +87,9 @@ class FusionModule(LightningModule):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"missing_modality"})
     gains_by_bf16_on_cpu: ClassVar[bool] = False
     """Whether half precision pays on a CPU that has it: large matrix products only."""
+    gains_by_threads: ClassVar[bool] = False
+    """Whether more than one CPU thread pays: waking a second one costs more than a small matrix
+    product takes."""
 
     def __init__(self, config: Optimisation, modalities: dict[str, Modality], task: Task) -> None:
         super().__init__()
@@ -118,6 +123,10 @@ class FusionModule(LightningModule):
     def joint(self, batch: Batch) -> Tensor:
         """The fused representation ``[b, d]`` that the head reads."""
         raise NotImplementedError
+
+    def answer(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """``predict`` and ``joint`` of a batch; overridden where one pass can give both."""
+        return self.predict(batch), self.joint(batch)
 
     def embed(self, batch: Batch) -> dict[str, Tensor]:
         """Modality to ``[b, d]`` in a shared space; empty where a paradigm has none."""
@@ -162,6 +171,7 @@ class FusionModule(LightningModule):
             self.parameter_groups(),
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
+            fused=self.trainer.precision != SCALED,
         )
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(steps, 1))
@@ -169,6 +179,19 @@ class FusionModule(LightningModule):
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm; Lightning itself refuses to beside a fused optimiser."""
+        if self.trainer.precision == SCALED:
+            # The gradients are still scaled here, and only Lightning knows by how much.
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_val:
+            torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val, foreach=True)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay."""

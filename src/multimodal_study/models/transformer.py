@@ -28,6 +28,7 @@ from multimodal_study.data.ragged import LENGTHS, SEQUENCE
 from multimodal_study.encoders.text_model import find_model
 from multimodal_study.encoders.token_states import Keep, load_encoder, run_layers
 from multimodal_study.models.base import (
+    SCALED,
     Capability,
     ClassWeights,
     FusionModule,
@@ -99,6 +100,7 @@ class Transformer(FusionModule):
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    gains_by_threads: ClassVar[bool] = True
     gains_by_bf16_on_cpu: ClassVar[bool] = True
 
     def __init__(self, config: Config, modalities: dict[str, Modality], task: Task) -> None:
@@ -139,7 +141,16 @@ class Transformer(FusionModule):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
-        pooled = F.dropout(self.joint(batch), self.config.dropout, self.training)
+        return self._read(self.joint(batch))
+
+    def answer(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """``predict`` and ``joint`` in one pass through the encoder."""
+        joint = self.joint(batch)
+        output = self._read(joint)
+        return (output if self.task.kind == "regression" else output.softmax(1)), joint
+
+    def _read(self, joint: Tensor) -> Tensor:
+        pooled = F.dropout(joint, self.config.dropout, self.training)
         # Half precision would round the probabilities to two digits.
         with torch.autocast(pooled.device.type, enabled=False):
             logits: Tensor = self._active().head(pooled.float())
@@ -168,7 +179,9 @@ class Transformer(FusionModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate per layer; warm-up, then linearly to zero."""
-        optimiser = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98))
+        optimiser = torch.optim.AdamW(
+            self.parameter_groups(), betas=(0.9, 0.98), fused=self.trainer.precision != SCALED
+        )
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         warm = max(int(self.config.warmup * steps), 1)
 
