@@ -147,7 +147,7 @@ def predict_and_embed(
     """Predictions as :func:`predict`, and ``joint`` with each modality of a shared space.
 
     Returns:
-        float32 ``[n, c]`` (``[n, 1]``), and name to float32 ``[n, d]``, in the order of ``batches``.
+        float32 ``[n, c]`` (``[n, 1]``), and name to float32 ``[n, d]``,.
     """
     network.eval()
     outputs: list[torch.Tensor] = []
