@@ -1,4 +1,4 @@
-"""Cells of several seeds: finished seeds are not repeated, saved weights predict the same."""
+"""A cell's fits survive an interruption and end as if there had been none."""
 
 from __future__ import annotations
 
@@ -6,100 +6,91 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from multimodal_study import seeds
 from multimodal_study.models import early
-from multimodal_study.seeds import Cell, cell_of, digest, fit_seeds, predict_seeds
+from multimodal_study.seeds import cell_of, digest, fit_seeds, predict_seeds
 from multimodal_study.training import TrainerConfig
 
-PARAMETERS: dict[str, Any] = {
-    "embed_dim": 8,
-    "dropout": 0.2,
-    "words_dropout": 0.1,
-    "modality_dropout": 0.1,
-    "learning_rate": 0.01,
-    "weight_decay": 0.01,
-    "label_smoothing": 0.0,
-    "class_weights": "none",
-}
+CONFIG = early.Config(
+    embed_dim=8,
+    dropout=0.3,
+    words_dropout=0.2,
+    modality_dropout=0.1,
+    learning_rate=0.01,
+    weight_decay=0.01,
+    label_smoothing=0.0,
+    class_weights="none",
+)
 
 
-def cell(features: Any, folder: Path, **changes: Any) -> Cell:
+def cell(features: Any, folder: Path, **changes: Any) -> seeds.Cell:
     trainer = TrainerConfig(
         seeds=3,
         max_epochs=3,
         patience=3,
-        batch_size=16,
+        batch_size=8,
         gradient_clip=1.0,
-        precision="32",
+        precision="auto",
         device="cpu",
         checkpoints=str(folder),
     )
-    config = early.Config(**{**PARAMETERS, **changes})
-    return cell_of(early.EarlyFusion, config, trainer, features)
+    return cell_of(early.EarlyFusion, CONFIG, trainer, features)
 
 
-def test_a_kill_in_the_second_seed_keeps_the_first(
+def test_a_killed_cell_goes_on_and_repeats_no_finished_seed(
     tiny_features: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features = tiny_features()
-    whole = fit_seeds(cell(features, tmp_path / "whole"), 5)
-    real, fitted = seeds.fit, []
+    whole, history, _ = fit_seeds(cell(features, tmp_path / "whole"), 1)
+    assert {row["seed"] for row in history} == {1, 2, 3}
+    fit, fitted = seeds.fit, []
 
-    def killed(*args: Any, seed: int, **rest: Any) -> Any:
-        if seed == 6 and 6 not in fitted:
-            fitted.append(seed)
-            raise KeyError("killed")
-        fitted.append(seed)
-        return real(*args, seed=seed, **rest)
+    def killed(*arguments: Any, seed: int, **options: Any) -> Any:
+        if seed == 2:
+            raise KeyboardInterrupt
+        return fit(*arguments, seed=seed, **options)
 
     monkeypatch.setattr(seeds, "fit", killed)
-    cut = cell(features, tmp_path / "cut")
-    with pytest.raises(KeyError):
-        fit_seeds(cut, 5)
-    resumed = fit_seeds(cut, 5)
-    assert fitted == [5, 6, 6, 7]
-    assert resumed[1] == whole[1]
-    assert resumed[0].keys() == whole[0].keys()
-    for name, array in whole[0].items():
-        np.testing.assert_array_equal(array, resumed[0][name])
-    assert not any((tmp_path / "cut").iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        fit_seeds(cell(features, tmp_path / "cut"), 1)
+
+    def counted(*arguments: Any, seed: int, **options: Any) -> Any:
+        fitted.append(seed)
+        return fit(*arguments, seed=seed, **options)
+
+    monkeypatch.setattr(seeds, "fit", counted)
+    resumed, again, _ = fit_seeds(cell(features, tmp_path / "cut"), 1)
+    assert fitted == [2, 3]
+    assert again == history
+    for name, array in whole.items():
+        np.testing.assert_array_equal(array, resumed[name], err_msg=name)
+    assert list((tmp_path / "cut").iterdir()) == []
 
 
-def test_predictions_of_every_seed(tiny_features: Any, tmp_path: Path) -> None:
-    features = tiny_features(missing="metadata")
-    here = cell(features, tmp_path)
-    weights, history, costs = fit_seeds(here, 5)
-    assert {name.split("/")[0] for name in weights} == {"5", "6", "7"}
-    assert pd.DataFrame(history).groupby("seed").size().to_dict() == {5: 3, 6: 3, 7: 3}
-    assert [row["seed"] for row in costs] == [5, 6, 7]
-    table, embeddings, seconds = predict_seeds(here, weights)
-    assert len(table) == 3 * len(embeddings["rows"])
-    assert not table.duplicated(["example_id", "seed"]).any()
-    np.testing.assert_allclose(table["p_0"] + table["p_1"], 1.0)
-    truth = features.examples.set_index("example_id")["target"]
-    assert (table["target"].to_numpy() == truth[table["example_id"]].to_numpy()).all()
-    assert embeddings["joint"].shape == (len(embeddings["rows"]), 8)
-    assert set(seconds) == {5, 6, 7}
+def test_the_key_of_a_fit_names_its_data_and_seed(tiny_features: Any, tmp_path: Path) -> None:
+    one, other = tiny_features(), tiny_features(seed=5)
+    assert cell(one, tmp_path).key(1) == cell(tiny_features(), tmp_path).key(1)
+    assert cell(one, tmp_path).key(1) != cell(one, tmp_path).key(2)
+    assert cell(one, tmp_path).key(1) != cell(other, tmp_path).key(1)
+    changed = tiny_features()
+    changed.arrays["words"].data[0] += 1
+    assert digest(changed) != digest(one)
 
 
-def test_key_and_digest_see_every_change(tiny_features: Any, tmp_path: Path) -> None:
-    features = tiny_features()
-    base = cell(features, tmp_path)
-    keys = {base.key(1), base.key(2), cell(features, tmp_path, dropout=0.3).key(1)}
-    assert len(keys) == 3
-    digests = {digest(features)}
-    for name in features.arrays:
-        other = tiny_features()
-        other.arrays[name][0, 0] += 1
-        digests.add(digest(other))
-    other = tiny_features()
-    other.examples.loc[0, "target"] = 1 - other.examples.loc[0, "target"]
-    digests.add(digest(other))
-    other = tiny_features()
-    other.present["text"][0] = False
-    digests.add(digest(other))
-    assert len(digests) == 6
-    assert digest(tiny_features()) == digest(features)
+@pytest.mark.parametrize("kind", ["binary", "ordinal", "regression"])
+def test_predictions_and_embeddings_of_every_seed(
+    tiny_features: Any, tmp_path: Path, kind: str
+) -> None:
+    features = tiny_features(kind)
+    made = cell(features, tmp_path)
+    table, embeddings, seconds = predict_seeds(made, fit_seeds(made, 1)[0])
+    rows = len(features.rows("validation")) + len(features.rows("test"))
+    assert len(table) == 3 * rows
+    assert set(seconds) == set(table["seed"]) == {1, 2, 3}
+    assert embeddings["joint"].shape[0] == embeddings["rows"].shape[0] == rows
+    if kind != "regression":
+        columns = [name for name in table if name.startswith("p_")]
+        np.testing.assert_allclose(table[columns].sum(axis=1), 1.0)
+    assert ("expected" in table) == (kind == "ordinal")
