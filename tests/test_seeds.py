@@ -89,7 +89,7 @@ def test_predictions_and_embeddings_of_every_seed(
     rows = len(features.rows("validation")) + len(features.rows("test"))
     assert len(table) == 3 * rows
     assert set(seconds) == set(table["seed"]) == {1, 2, 3}
-    assert embeddings["joint"].shape[0] == embeddings["rows"].shape[0] == rows
+    assert embeddings["1/joint"].shape[0] == embeddings["rows"].shape[0] == rows
     if kind != "regression":
         columns = [name for name in table if name.startswith("p_")]
         np.testing.assert_allclose(table[columns].sum(axis=1), 1.0)

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     Array: TypeAlias = np.ndarray[Any, Any] | csr_matrix
 
 Split = Literal["train", "validation", "test"]
-Kind = Literal["text", "words", "image", "graph", "numeric", "categorical"]
+Kind = Literal[
+    "text", "words", "image", "graph", "numeric", "categorical", "tokens", "regions", "pixels"
+]
 Likelihood = Literal["normal", "laplace", "bernoulli", "categorical", "multinomial", "cosine"]
 TaskKind = Literal["binary", "multiclass", "ordinal", "regression"]
 
 BINARY = 2
 """Classes of a binary task."""
+
+SEQUENCES: frozenset[Kind] = frozenset({"tokens", "regions"})
+"""Kinds whose arrays are ``[rows, t, d]``: states of words, cells of a picture's grid."""
+VECTORS: frozenset[Kind] = frozenset(get_args(Kind)) - SEQUENCES
+"""Kinds whose row is one vector, or one picture ``[height, width, 3]`` (``pixels``)."""
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 
@@ -41,9 +48,9 @@ class Modality:
     entity: str
     """Entity that the rows describe; also the index column of ``Features.examples``."""
     kind: Kind
-    """What the numbers are; ``words`` is a sparse bag of words."""
+    """What the numbers are; ``words`` is a sparse bag of words, ``pixels`` uint8 RGB."""
     width: int
-    """Length ``d`` of a row."""
+    """Length ``d`` of a row, of a position of a sequence; 3 for ``pixels``."""
     origin: str
     """Raw signal that the view was derived from: two views of one text share it."""
     likelihood: Likelihood
@@ -66,8 +73,13 @@ class Task:
     """Metric that early stopping and every model choice look at, on the validation split."""
     values: tuple[float, ...] = ()
     """Numeric value of each class of an ordinal task (stars 1-5)."""
+    groups: tuple[str, ...] = ()
+    """Attribute that each class is a value of, where one task asks about several attributes: an
+    example has a ``group``, and only the classes of its group compete for it. Empty: all do."""
 
     def __post_init__(self) -> None:
+        if self.groups and (self.kind != "multiclass" or len(self.groups) != len(self.classes)):
+            raise ValueError(f"groups need a multiclass task and one per class, got {self.groups}")
         if self.kind not in get_args(TaskKind):
             raise ValueError(f"task.kind is {self.kind!r}, expected one of {get_args(TaskKind)}")
         if self.kind == "binary" and len(self.classes) != BINARY:
@@ -88,7 +100,10 @@ class Features:
     ``examples`` has one row per prediction, with the columns ``example_id`` (str), one integer
     index column per entity (named as the entity), ``split`` (train, validation, test), ``target``
     (class index, or a float for regression), ``cluster`` (rows that are not independent share it:
-    the bootstrap resamples clusters) and any raw identifiers that lead back to the source.
+    the bootstrap resamples clusters) and any raw identifiers that lead back to the source. Where
+    the task has groups, also ``group`` (the attribute that is asked about) and ``undecided`` (int64
+    whose bit ``k`` says that class ``k`` is neither right nor wrong). Where there is a ``pair``,
+    also ``<origin>_key`` for its two origins: equal keys are the same picture, the same text.
     """
 
     arrays: dict[str, Array]
@@ -100,11 +115,17 @@ class Features:
     task: Task
     provenance: dict[str, Any] = field(default_factory=dict)
     """Source, split hash and whatever else the report must quote."""
+    lengths: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """Sequence modality to int64 ``[rows of its entity]``: positions in use, the first ones."""
+    pair: tuple[str, str] | None = None
+    """Two origins, of one entity, that describe the same thing: one is retrieved by the other."""
 
     def __post_init__(self) -> None:
         needed = {"example_id", "split", "target", "cluster"} | {
             modality.entity for modality in self.modalities.values()
         }
+        needed |= {"group", "undecided"} if self.task.groups else set()
+        needed |= {f"{origin}_key" for origin in self.pair or ()}
         missing = sorted(needed - set(self.examples.columns))
         if missing:
             raise ValueError(f"features.examples lacks the columns {missing}")
@@ -120,6 +141,10 @@ class Features:
             index = self.examples[modality.entity]
             if len(index) and not 0 <= index.min() <= index.max() < shape[0]:
                 raise ValueError(f"{name}: index column {modality.entity!r} leaves 0..{shape[0]}")
+            if modality.kind in SEQUENCES and (
+                name not in self.lengths or self.lengths[name].shape != shape[:1]
+            ):
+                raise ValueError(f"{name}: a sequence needs lengths [{shape[0]}]")
 
     def rows(self, split: Split) -> np.ndarray[Any, Any]:
         """Positions in ``examples`` that belong to ``split``: int64 ``[n]``."""
@@ -137,7 +162,23 @@ class Features:
             modalities={name: self.modalities[name] for name in names},
             task=self.task,
             provenance=self.provenance,
+            lengths={name: self.lengths[name] for name in names if name in self.lengths},
+            pair=self.pair,
         )
+
+    def candidates(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+        """Classes that compete for each of ``rows``: bool ``[n, c]``; None where all do."""
+        if not self.task.groups:
+            return None
+        asked = self.examples["group"].to_numpy(dtype=object)[rows]
+        return np.asarray(asked[:, None] == np.asarray(self.task.groups, dtype=object))
+
+    def undecided(self, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+        """Classes that are neither right nor wrong: bool ``[n, c]``; None where there are none."""
+        if not self.task.groups:
+            return None
+        bits = self.examples["undecided"].to_numpy(dtype=np.int64)[rows]
+        return np.asarray((bits[:, None] >> np.arange(len(self.task.classes))) & 1, dtype=bool)
 
     def description(self) -> dict[str, Any]:
         """All but the arrays and the examples, as plain JSON values."""
@@ -145,4 +186,5 @@ class Features:
             "modalities": {name: asdict(modality) for name, modality in self.modalities.items()},
             "task": asdict(self.task),
             "provenance": self.provenance,
+            "pair": list(self.pair) if self.pair else None,
         }

@@ -106,13 +106,16 @@ def fit_seeds(cell: Cell, seed: int) -> tuple[Arrays, list[dict[str, Any]], list
 
 
 def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, dict[int, float]]:
-    """Predictions of every seed on validation and test, and the joint representation of the first.
+    """Predictions of every seed on validation and test, and what the networks see in the rows.
 
     Returns:
-        The predictions table, ``{"joint": [n, d], "rows": [n], <modality>: [n, d]}`` and the
-        seconds of prediction by seed.
+        The predictions table; ``rows`` ``[n]`` and, as ``<seed>/joint`` and ``<seed>/<origin>``,
+        float32 ``[n, d]``; and the seconds of prediction by seed. ``rows`` has those of validation
+        and test and, where the features have a pair, the training rows after them.
     """
-    rows = evaluated_rows(cell.features)
+    evaluated = evaluated_rows(cell.features)
+    train = cell.features.rows("train") if cell.features.pair else evaluated[:0]
+    rows = np.concatenate([evaluated, train])
     size = max(cell.trainer.batch_size, 256)
     seeds = sorted({int(name.split("/")[0]) for name in weights})
     tables, seconds = [], {}
@@ -120,11 +123,13 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
     for seed in tqdm(seeds, desc="predict", disable=None, leave=False):
         network = _rebuild(cell, weights, seed)
         with Cost() as cost:
-            output, own = predict_and_embed(network, cell.batches(rows, size, None))
+            output, own = predict_and_embed(network, cell.batches(evaluated, size, None))
         seconds[seed] = cost.seconds
-        tables.append(predictions_table(cell.features, rows, output, seed))
-        if seed == seeds[0]:
-            embeddings |= own
+        tables.append(predictions_table(cell.features, evaluated, output, seed))
+        if len(train):
+            _, seen = predict_and_embed(network, cell.batches(train, size, None))
+            own = {name: np.concatenate([own[name], seen[name]]) for name in own}
+        embeddings |= {f"{seed}/{name}": array for name, array in own.items()}
     return pd.concat(tables, ignore_index=True), embeddings, seconds
 
 
@@ -136,7 +141,8 @@ def digest(features: Features) -> str:
     for name in sorted(features.arrays):
         array: Any = features.arrays[name]
         parts = [array.data, array.indices, array.indptr] if issparse(array) else [array]
-        for part in [*parts, features.present[name]]:
+        lengths = [features.lengths[name]] if name in features.lengths else []
+        for part in [*parts, features.present[name], *lengths]:
             state.update(np.ascontiguousarray(part).view(np.uint8).reshape(-1).data)
     return state.hexdigest()
 

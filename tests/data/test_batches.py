@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from multimodal_study.contract import Features, Modality
 from multimodal_study.data.batches import FeatureBatches
 
 
@@ -103,3 +105,43 @@ def test_bad_arguments_are_named(tiny_features: Any) -> None:
     with pytest.raises(ValueError, match=r"rows reach 0\.\.60"):
         FeatureBatches(features, np.array([0, 60]), 4)
     assert list(FeatureBatches(features, np.array([], dtype=int), 4)) == []
+
+
+def _questions(tiny_features: Any) -> Features:
+    """Two attributes with two and one-or-two values; every third row asks about the first."""
+    base = tiny_features("multiclass", n=30)
+    task = replace(
+        base.task, classes=("short", "long", "round", "square"), groups=("a", "a", "b", "b")
+    )
+    asked = np.where(np.arange(30) % 3 == 0, "a", "b")
+    target = np.where(asked == "a", 1, 3)
+    undecided = np.where(asked == "b", 1 << 2, 0)
+    examples = base.examples.assign(group=asked, undecided=undecided, target=target)
+    return replace(base, task=task, examples=examples)
+
+
+def test_only_classes_of_the_asked_attribute_compete(tiny_features: Any) -> None:
+    batch = FeatureBatches(_questions(tiny_features), np.arange(6), 6).gather(np.arange(6))
+    assert batch.candidates is not None and batch.scored is not None
+    assert batch.candidates[0].tolist() == [True, True, False, False]
+    assert batch.candidates[1].tolist() == [False, False, True, True]
+    # Class 2 is undecided where "b" is asked: it may win a prediction, but the loss leaves it out.
+    assert batch.scored[1].tolist() == [False, False, False, True]
+
+
+def test_a_sequence_without_lengths_is_refused(tiny_features: Any) -> None:
+    base = tiny_features("binary", n=10)
+    modality = Modality("tokens", "review", "tokens", 4, "text", "normal", "test")
+    states = np.zeros((10, 5, 4), np.float16)
+    parts = {
+        "arrays": {**base.arrays, "tokens": states},
+        "present": {**base.present, "tokens": np.ones(10, bool)},
+        "modalities": {**base.modalities, "tokens": modality},
+    }
+    with pytest.raises(ValueError, match="a sequence needs lengths"):
+        replace(base, **parts)
+    whole = replace(base, **parts, lengths={"tokens": np.arange(10) % 5 + 1})
+    batch = FeatureBatches(whole, np.arange(10), 10).gather(np.arange(10))
+    assert batch.inputs["tokens"].shape == (10, 5, 4)
+    index = base.examples["review"].to_numpy()
+    assert batch.lengths["tokens"].tolist() == (index % 5 + 1).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -225,3 +226,31 @@ def test_sparse_words_are_dense_words(tiny_features: Any) -> None:
     linear = module.encoders.encoders["words"].project
     expected = dense.inputs["words"] / linear.scale @ linear.weight + linear.bias
     torch.testing.assert_close(linear(dense.inputs["words"]), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_attributes_asked_by_one_task_have_a_softmax_each(
+    tiny_features: Any, smoothing: float
+) -> None:
+    features = tiny_features("multiclass", n=20)
+    asked = np.where(np.arange(20) % 2 == 0, "a", "b")
+    task = replace(features.task, classes=tuple("uvwxy"), groups=tuple("aaabb"))
+    examples = features.examples.assign(
+        group=asked, undecided=0, target=np.where(asked == "a", 1, 4)
+    )
+    features = replace(features, task=task, examples=examples)
+    module = build("early", features, label_smoothing=smoothing).eval()
+    batch = FeatureBatches(features, np.arange(20), 20).gather(np.arange(20))
+    logits = module(batch)
+    loss = [
+        torch.nn.functional.cross_entropy(
+            logits[torch.tensor(asked == name)][:, columns],
+            torch.full((10,), right),
+            label_smoothing=smoothing,
+        )
+        for name, columns, right in (("a", slice(0, 3), 1), ("b", slice(3, 5), 1))
+    ]
+    torch.testing.assert_close(module.loss(batch), torch.stack(loss).mean())
+    probabilities = module.predict(batch)
+    assert (probabilities[torch.tensor(asked == "a"), 3:] == 0).all()
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(20))

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from kedro.io import DatasetError
 
+from multimodal_study.contract import Features, Modality
 from multimodal_study.storage.features import FeaturesDataset
 from multimodal_study.storage.parquet_table import ParquetTableDataset
 
@@ -30,6 +31,27 @@ def test_features_survive(tiny_features: Any, tmp_path: Path, kind: str) -> None
     np.testing.assert_array_equal(loaded.arrays["text"], features.arrays["text"])
     assert (loaded.arrays["words"] != features.arrays["words"]).nnz == 0
     assert '"words"' in str(dataset.preview())
+
+
+def test_sequences_and_pairs_survive(tiny_features: Any, tmp_path: Path) -> None:
+    features = tiny_features()
+    n = len(features.arrays["text"])
+    modality = Modality("tokens", "review", "tokens", 2, "text", "normal", "test")
+    features = Features(
+        {**features.arrays, "tokens": np.ones((n, 3, 2), np.float16)},
+        {**features.present, "tokens": np.ones(n, bool)},
+        features.examples.assign(text_key="a", metadata_key="b"),
+        {**features.modalities, "tokens": modality},
+        features.task,
+        lengths={"tokens": np.arange(n) % 3 + 1},
+        pair=("text", "metadata"),
+    )
+    dataset = FeaturesDataset(filepath=str(tmp_path / "features"))
+    dataset.save(features)
+    loaded = dataset.load()
+    assert loaded.pair == features.pair
+    assert loaded.arrays["tokens"].dtype == np.float16
+    np.testing.assert_array_equal(loaded.lengths["tokens"], features.lengths["tokens"])
 
 
 def test_features_that_were_never_saved_say_so(tmp_path: Path) -> None:

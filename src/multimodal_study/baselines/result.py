@@ -46,7 +46,7 @@ def run(features: Features, seed: int, fit: Callable[[], Candidate]) -> Baseline
     with Cost() as fitting:
         candidate = fit()
     with Cost() as predicting:
-        output = candidate.predict(rows)
+        output = among_candidates(features, rows, candidate.predict(rows))
     cost = {
         "seed": seed,
         "parameters": candidate.parameters,
@@ -77,11 +77,24 @@ def all_classes(
     return result
 
 
+def among_candidates(
+    features: Features, rows: np.ndarray[Any, Any], output: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """``output`` ``[n, c]`` with nothing left for classes that do not compete for a row."""
+    candidates = features.candidates(rows)
+    if candidates is None:
+        return output
+    kept = np.where(candidates, np.clip(output, 1e-12, None), 0.0)
+    result: np.ndarray[Any, Any] = kept / kept.sum(1, keepdims=True)
+    return result
+
+
 def validation_loss(
     features: Features, rows: np.ndarray[Any, Any], output: np.ndarray[Any, Any]
 ) -> float:
     """Mean negative log-likelihood in nats, or mean squared error for a regression."""
     target = target_of(features, rows)
+    output = among_candidates(features, rows, output)
     if features.task.kind == "regression":
         return float(np.mean((output[:, 0] - target) ** 2))
     chosen = np.clip(output[np.arange(len(target)), target], 1e-12, None)

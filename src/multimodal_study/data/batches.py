@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,20 @@ class Batch:
     """Some examples, as every paradigm takes them."""
 
     inputs: dict[str, Tensor]
-    """Modality to float32 ``[b, d]`` (``[b, t, d]`` where its rows are sequences; words may be a
-    CSR tensor)."""
+    """Modality to float32 ``[b, d]`` (``[b, t, d]`` where its rows are sequences; ``[b, height,
+    width, 3]`` uint8 for pixels; words may be a CSR tensor)."""
     present: dict[str, Tensor]
     """Modality to bool ``[b]``: False where the raw signal is missing."""
     target: Tensor
     """Class index int64 ``[b]``, or float32 ``[b]`` for a regression."""
     rows: Tensor
     """Positions in ``Features.examples``: int64 ``[b]``."""
+    lengths: dict[str, Tensor] = field(default_factory=dict)
+    """Sequence modality to int64 ``[b]``: positions in use, the first ones."""
+    candidates: Tensor | None = None
+    """Classes that compete: bool ``[b, c]``; None: all."""
+    scored: Tensor | None = None
+    """Candidates without the undecided ones, which the loss leaves out: bool ``[b, c]``."""
 
     def __len__(self) -> int:
         """Examples ``b`` in the batch."""
@@ -45,6 +51,9 @@ class Batch:
             {name: move(tensor) for name, tensor in self.present.items()},
             move(self.target),
             move(self.rows),
+            {name: move(tensor) for name, tensor in self.lengths.items()},
+            None if self.candidates is None else move(self.candidates),
+            None if self.scored is None else move(self.scored),
         )
 
 
@@ -111,7 +120,7 @@ class FeatureBatches:
 
     def gather(self, rows: np.ndarray[Any, Any]) -> Batch:
         """The batch of exactly these positions, in this order."""
-        inputs, present = {}, {}
+        inputs, present, lengths = {}, {}, {}
         for name, modality in self.features.modalities.items():
             index = self._index[modality.entity][rows]
             picked: Any = self.features.arrays[name][index]
@@ -119,9 +128,19 @@ class FeatureBatches:
                 inputs[name] = _sparse(picked)
             else:
                 dense = picked.toarray() if issparse(picked) else np.asarray(picked)
-                inputs[name] = torch.tensor(dense, dtype=torch.float32)
+                kind = torch.uint8 if modality.kind == "pixels" else torch.float32
+                inputs[name] = torch.tensor(dense, dtype=kind)
             present[name] = torch.tensor(self.features.present[name][index], dtype=torch.bool)
-        return Batch(inputs, present, torch.tensor(self._target[rows]), torch.tensor(rows))
+            if name in self.features.lengths:
+                lengths[name] = torch.tensor(self.features.lengths[name][index])
+        target, place = torch.tensor(self._target[rows]), torch.tensor(rows)
+        return Batch(inputs, present, target, place, lengths, *self._classes(rows))
+
+    def _classes(self, rows: np.ndarray[Any, Any]) -> tuple[Tensor | None, Tensor | None]:
+        candidates, undecided = self.features.candidates(rows), self.features.undecided(rows)
+        if candidates is None or undecided is None:
+            return None, None
+        return torch.tensor(candidates), torch.tensor(candidates & ~undecided)
 
 
 def _sparse(rows: Any) -> Tensor:

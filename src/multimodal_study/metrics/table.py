@@ -53,7 +53,7 @@ class Panel:
 
 def task_of(described: dict[str, Any]) -> Task:
     """The task that ``described`` (its fields, as JSON has them) stands for."""
-    lists = {name: tuple(described.get(name, ())) for name in ("classes", "values")}
+    lists = {name: tuple(described.get(name, ())) for name in ("classes", "values", "groups")}
     return Task(**{**described, **lists})
 
 

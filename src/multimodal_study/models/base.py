@@ -10,7 +10,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.nn import functional as F
 
-from multimodal_study.contract import Modality, Task
+from multimodal_study.contract import VECTORS, Kind, Modality, Task
 from multimodal_study.data.batches import Batch
 
 ClassWeights = Literal["none", "balanced"]
@@ -37,6 +37,22 @@ class Optimisation(Protocol):
     @property
     def class_weights(self) -> ClassWeights:
         """``balanced`` weighs a class by n / (c * its rows in train)."""
+
+
+def among(classes: Tensor | None, logits: Tensor) -> Tensor:
+    """Logits ``[b, c]`` in which all but ``classes`` (bool ``[b, c]``; None: all) cannot win."""
+    return logits if classes is None else logits.masked_fill(~classes, -torch.inf)
+
+
+def _masked_cross_entropy(
+    output: Tensor, target: Tensor, scored: Tensor, weight: Tensor, smoothing: float
+) -> Tensor:
+    """Cross-entropy among ``scored`` classes; smoothed mass goes to those alone."""
+    log_p = among(scored, output).log_softmax(1)
+    hit = log_p.gather(1, target[:, None])[:, 0]
+    even = log_p.masked_fill(~scored, 0.0).sum(1) / scored.sum(1)
+    own = weight[target]
+    return -(own * ((1.0 - smoothing) * hit + smoothing * even)).sum() / own.sum()
 
 
 def check(name: str, value: float, low: float, high: float) -> None:
@@ -84,6 +100,8 @@ class FusionModule(LightningModule):
     regression) and may override ``embed``. It predicts without a Trainer.
     """
 
+    reads: ClassVar[frozenset[Kind]] = VECTORS
+    """Kinds of modalities that the network takes; a cell leaves the others out."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"missing_modality"})
     gains_by_bf16_on_cpu: ClassVar[bool] = False
     """Whether half precision pays on a CPU that has it: large matrix products only."""
@@ -129,35 +147,48 @@ class FusionModule(LightningModule):
         return self.predict(batch), self.joint(batch)
 
     def embed(self, batch: Batch) -> dict[str, Tensor]:
-        """Modality to ``[b, d]`` in a shared space; empty where a paradigm has none."""
+        """Origin to ``[b, d]``: what each origin alone says, empty where a paradigm cannot tell.
+
+        The origins share one space where the paradigm has the capability ``retrieval``; otherwise
+        the evaluation maps one onto the other, by a map fitted on train, and says so.
+        """
         return {}
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of the batch, nats (or squared units for a regression)."""
-        return self.output_loss(self(batch), batch.target)
+        return self.output_loss(self(batch), batch.target, batch.scored)
 
-    def output_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Mean loss of logits ``[b, c]`` (or predictions ``[b, 1]``) against ``target`` ``[b]``."""
+    def output_loss(self, output: Tensor, target: Tensor, scored: Tensor | None = None) -> Tensor:
+        """Mean loss of logits ``[b, c]`` (or predictions ``[b, 1]``) against ``target`` ``[b]``.
+
+        Args:
+            output: What :meth:`forward` returns.
+            target: Class indices, or numbers for a regression.
+            scored: Bool ``[b, c]``: classes that compete in the softmax; None: all.
+        """
         if self.task.kind == "regression":
             return F.mse_loss(output[:, 0], target)
-        return F.cross_entropy(
-            output,
-            target,
-            weight=self.get_buffer("loss_weights"),
-            label_smoothing=self.config.label_smoothing,
-        )
+        weight, smoothing = self.get_buffer("loss_weights"), self.config.label_smoothing
+        if scored is None:
+            return F.cross_entropy(output, target, weight=weight, label_smoothing=smoothing)
+        return _masked_cross_entropy(output, target, scored, weight, smoothing)
 
     def validation_loss(self, batch: Batch) -> Tensor:
         """What chooses the epoch: the plain loss, unweighted and unsmoothed (nats)."""
         output = self(batch)
         if self.task.kind == "regression":
             return F.mse_loss(output[:, 0].float(), batch.target)
-        return F.cross_entropy(output.float(), batch.target)
+        return F.cross_entropy(among(batch.scored, output.float()), batch.target)
 
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
-        output: Tensor = self(batch)
-        return output if self.task.kind == "regression" else output.float().softmax(1)
+        return self.probabilities(self(batch), batch)
+
+    def probabilities(self, output: Tensor, batch: Batch) -> Tensor:
+        """Logits as probabilities ``[b, c]`` among the candidates; a regression unchanged."""
+        if self.task.kind == "regression":
+            return output
+        return among(batch.candidates, output.float()).softmax(1)
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Lightning's step."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
 from multimodal_study.models.base import FusionConfig, FusionModule, check
-from multimodal_study.models.encoders import ModalityEncoders
+from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import make_head
 
 
@@ -58,6 +58,10 @@ class EarlyFusion(FusionModule):
         encoded = self.encoders(batch)
         hidden: Tensor = self.network(torch.cat(list(encoded.values()), dim=1))
         return hidden
+
+    def embed(self, batch: Batch) -> dict[str, Tensor]:
+        """Origin to the encodings of its modalities side by side ``[b, k d]``; no shared space."""
+        return by_origin(self.encoders(batch), self.modalities)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``."""

@@ -44,6 +44,15 @@ class ModalityEncoders(nn.Module):
         }
 
 
+def by_origin(encoded: dict[str, Tensor], modalities: dict[str, Modality]) -> dict[str, Tensor]:
+    """Origin to the encodings of its modalities side by side, ``[b, k d]``."""
+    origins = dict.fromkeys(modalities[name].origin for name in encoded)
+    return {
+        origin: torch.cat([h for n, h in encoded.items() if modalities[n].origin == origin], dim=1)
+        for origin in origins
+    }
+
+
 def _present(name: str, batch: Batch) -> Tensor:
     """Rows that have the modality; a missing bag of words has no entries to leave out."""
     rows = batch.inputs[name]

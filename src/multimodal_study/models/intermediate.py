@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
 from multimodal_study.models.base import FusionConfig, FusionModule, check, check_choice
-from multimodal_study.models.encoders import ModalityEncoders
+from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import make_head
 
 Fusion = Literal["gated", "film", "low_rank"]
@@ -130,6 +130,10 @@ class IntermediateFusion(FusionModule):
         fused = self.fuse(h) + h.mean(1)
         joint: Tensor = fused + self.after(fused)
         return joint
+
+    def embed(self, batch: Batch) -> dict[str, Tensor]:
+        """Origin to the encodings of its modalities side by side ``[b, k d]``; no shared space."""
+        return by_origin(self.encoders(batch), self.modalities)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``."""

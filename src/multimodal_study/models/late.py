@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
 from multimodal_study.models.base import FusionConfig, FusionModule, check, check_choice
-from multimodal_study.models.encoders import ModalityEncoders
+from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import make_head
 
 Combination = Literal["concatenate", "average", "weights", "stacking"]
@@ -94,6 +94,10 @@ class LateFusion(FusionModule):
         free = self.config.combination == "weights" and self.task.kind != "regression"
         return pooled * self.scale.exp() if free else pooled
 
+    def embed(self, batch: Batch) -> dict[str, Tensor]:
+        """Origin to the encodings of its modalities side by side ``[b, k d]``; no shared space."""
+        return by_origin(self.encoders(batch), self.modalities)
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``."""
         encoded = self.encoders(batch)
@@ -104,12 +108,15 @@ class LateFusion(FusionModule):
         encoded = self.encoders(batch)
         logits = self.branches(encoded)
         alone = torch.stack(
-            [self.output_loss(logits[:, m], batch.target) for m in range(logits.shape[1])]
+            [
+                self.output_loss(logits[:, m], batch.target, batch.scored)
+                for m in range(logits.shape[1])
+            ]
         ).mean()
         if self.config.combination == "stacking":
             return alone
         fused = self.combine(encoded, logits, self._present(batch))
-        return self.output_loss(fused, batch.target) + self.config.branch_loss * alone
+        return self.output_loss(fused, batch.target, batch.scored) + self.config.branch_loss * alone
 
     def finish(self, batches: list[Batch]) -> None:
         """Fit the stacking weights on the validation ``batches``; other combinations have none."""
@@ -120,11 +127,13 @@ class LateFusion(FusionModule):
             logits = torch.cat([self.branches(item) for item in encoded])
             present = torch.cat([self._present(batch) for batch in batches])
         target = torch.cat([batch.target for batch in batches])
+        masks = [batch.scored for batch in batches if batch.scored is not None]
+        scored = torch.cat(masks) if masks else None
         optimiser = torch.optim.LBFGS([self.vote, self.bias], line_search_fn="strong_wolfe")
 
         def closure() -> Tensor:
             optimiser.zero_grad()
-            loss = self.output_loss(self.combine({}, logits, present), target)
+            loss = self.output_loss(self.combine({}, logits, present), target, scored)
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 

@@ -147,7 +147,7 @@ class Transformer(FusionModule):
         """``predict`` and ``joint`` in one pass through the encoder."""
         joint = self.joint(batch)
         output = self._read(joint)
-        return (output if self.task.kind == "regression" else output.softmax(1)), joint
+        return self.probabilities(output, batch), joint
 
     def _read(self, joint: Tensor) -> Tensor:
         pooled = F.dropout(joint, self.config.dropout, self.training)

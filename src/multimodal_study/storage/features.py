@@ -24,6 +24,7 @@ ARRAYS = "arrays.safetensors"
 EXAMPLES = "examples.parquet"
 DESCRIPTION = "description.json"
 PRESENT = "present/"
+LENGTHS = "lengths/"
 SPARSE_PARTS = ("data", "indices", "indptr")
 
 
@@ -62,16 +63,21 @@ class FeaturesDataset(AbstractDataset[Features, Features]):
             name: Modality(**{**values, "columns": tuple(values["columns"])})
             for name, values in description["modalities"].items()
         }
-        task = description["task"]
+        task: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in description["task"].items()
+        }
         return Features(
             arrays={name: _restore(entries, modality) for name, modality in modalities.items()},
             present={name: entries[PRESENT + name] for name in modalities},
             examples=pd.read_parquet(self._filepath / EXAMPLES),
             modalities=modalities,
-            task=Task(
-                **{**task, "classes": tuple(task["classes"]), "values": tuple(task["values"])}
-            ),
+            task=Task(**task),
             provenance=description["provenance"],
+            lengths={
+                name: entries[LENGTHS + name] for name in modalities if LENGTHS + name in entries
+            },
+            pair=tuple(description["pair"]) if description["pair"] else None,
         )
 
     def preview(self) -> JSONPreview:
@@ -89,6 +95,7 @@ def _flatten(features: Features) -> dict[str, np.ndarray[Any, Any]]:
     from scipy.sparse import issparse
 
     entries = {PRESENT + name: np.asarray(mask) for name, mask in features.present.items()}
+    entries |= {LENGTHS + name: np.asarray(n) for name, n in features.lengths.items()}
     for name, array in features.arrays.items():
         if issparse(array):
             entries |= {f"{name}/{part}": getattr(array, part) for part in SPARSE_PARTS}

@@ -29,7 +29,7 @@ def fit_cell(  # noqa: PLR0917
     origins: tuple[str, ...] | None = None,
 ) -> FitOutputs:
     """Fit every seed: weights, config, history, cost."""
-    config = cell_config(features, parameters, trainer, seed, origins)
+    config = cell_config(paradigm, features, parameters, trainer, seed, origins)
     return fitted_outputs(_cell(paradigm, features, config), config)
 
 
@@ -40,7 +40,8 @@ def predict_cell(
     return predicted_outputs(_cell(paradigm, features, config), weights)
 
 
-def cell_config(
+def cell_config(  # noqa: PLR0917
+    paradigm: tuple[Any, Any],
     features: Features,
     parameters: dict[str, Any],
     trainer: dict[str, Any],
@@ -56,7 +57,7 @@ def cell_config(
     names = [
         name
         for name, modality in features.modalities.items()
-        if origins is None or modality.origin in origins
+        if modality.kind in paradigm[0].reads and (origins is None or modality.origin in origins)
     ]
     return {
         "parameters": parameters,
@@ -112,7 +113,7 @@ def fit_sequences(  # noqa: PLR0917
     seed: int,
 ) -> FitOutputs:
     """As :func:`fit_cell`, for a paradigm that reads token states."""
-    config = cell_config(features, parameters, trainer, seed)
+    config = cell_config(paradigm, features, parameters, trainer, seed)
     return fitted_outputs(_cell(paradigm, features, config, sequences), config)
 
 
