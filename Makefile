@@ -29,13 +29,11 @@ study: $(VENV)/.installed ## run the whole study on the embedded data, write the
 	$(BIN)/kedro run
 	@echo "The report is at $(CURDIR)/data/08_reporting/report/index.html"
 
-test: $(VENV)/.installed-dev ## run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev ## run the tests; fails below 90 % coverage
+	$(BIN)/python -m pytest --cov --cov-report=
 
-coverage: $(VENV)/.installed-dev ## run the tests and report the coverage
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report --skip-covered --show-missing
+coverage: $(VENV)/.installed-dev ## say which lines the last `make test` did not reach
+	@$(BIN)/coverage report --skip-covered --show-missing
 
 lint: $(VENV)/.installed-dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

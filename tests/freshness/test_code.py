@@ -105,3 +105,13 @@ def test_what_the_closure_holds_counts(toy: Callable[..., str]) -> None:
 
 def test_a_function_from_elsewhere_counts_by_its_bytecode() -> None:
     assert code.code_digest(lambda x: x + 1) != code.code_digest(lambda x: x + 2)
+
+
+def test_a_template_beside_a_module_counts(toy: Callable[..., str], tmp_path: Path) -> None:
+    before = toy()
+    templates = tmp_path / "toy" / "templates"
+    templates.mkdir()
+    (templates / "page.html").write_text("one")
+    one = toy()
+    (templates / "page.html").write_text("two")
+    assert len({before, one, toy()}) == 3

@@ -1,7 +1,7 @@
 """A digest of the code that a function depends on inside this package.
 
 Static: source files are parsed, never imported, so a node whose module loads torch is digested
-without loading torch. Comments, docstrings and layout do not count.
+without loading torch. Comments, docstrings and layout do not count; templates beside a module do.
 """
 
 from __future__ import annotations
@@ -82,8 +82,21 @@ def _collect_module(path: Path, parts: dict[str, str]) -> None:
         return
     tree = _module_tree(path)
     parts[name] = _digest(tree)
+    for data in _data_files(path.parent):
+        parts[data.relative_to(ROOT).as_posix()] = hashlib.sha256(data.read_bytes()).hexdigest()
     for imported in _imports(tree):
         _collect_module(imported, parts)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """Templates and the like beside a module: files in folders that are no packages."""
+    return sorted(
+        file
+        for inner in folder.iterdir()
+        if inner.is_dir() and inner.name != "__pycache__" and not (inner / "__init__.py").exists()
+        for file in inner.rglob("*")
+        if file.is_file() and file.suffix not in {".py", ".pyc"}
+    )
 
 
 def _imports(node: ast.AST, only: set[str] | None = None) -> Iterator[Path]:
