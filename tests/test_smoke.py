@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "conf", root / "conf")
     shutil.copytree(ROOT / "src", root / "src")
+    shutil.copytree(ROOT / "notebooks", root / "notebooks")
     shutil.copy(ROOT / "pyproject.toml", root)
     return root
 
@@ -62,6 +67,23 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     )
     assert (study / "data/08_reporting/report/index.html").is_file()
     assert (study / "data/08_reporting/report/amazon.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["01_explore_datasets", "02_read_results"])
+def test_the_notebooks_run(study: Path, name: str) -> None:
+    cells = json.loads((study / "notebooks" / f"{name}.ipynb").read_text())["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    (study / "notebooks" / f"{name}.ipy").write_text("\n\n".join(code))
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", f"{name}.ipy"],
+        cwd=study / "notebooks",
+        env=os.environ | {"MPLBACKEND": "Agg", "IPYTHONDIR": str(study / "ipython")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Error" not in done.stdout + done.stderr
 
 
 def test_mlflow_has_a_run_per_cell_and_seed_under_the_kedro_run(study: Path) -> None:

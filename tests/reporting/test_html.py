@@ -31,11 +31,8 @@ from multimodal_study.reporting.html import (
 from multimodal_study.reporting.pictures import pictures
 
 HOSTILE = "<script>alert('x')</script>"
-SETTINGS = {
-    "bootstrap": 100,
-    "baselines": ["tfidf"],
-    "comparisons": [{"what": "Adding metadata", "with": "early", "without": "text_only"}],
-}
+SETTINGS = {"bootstrap": 100, "baselines": ["tfidf"]}
+COMPARISONS = [{"what": "Adding metadata", "with": "early", "without": "text_only"}]
 RUN = pd.DataFrame(
     {"seed": 1, "epoch": [0, 1], "train_loss": [1.0, 0.5], "validation_loss": [0.9, 1.1]}
 )
@@ -79,7 +76,7 @@ def study(request):
     results = Results(
         metrics,
         leaderboard(metrics, SETTINGS),
-        contributions(tables, metrics, SETTINGS),
+        contributions(tables, metrics, SETTINGS, COMPARISONS),
         costs(fits),
     )
     return kind, tables, results

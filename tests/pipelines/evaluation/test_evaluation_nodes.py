@@ -18,14 +18,11 @@ from multimodal_study.pipelines.evaluation.nodes import (
     leaderboard,
 )
 
-SETTINGS = {
-    "bootstrap": 200,
-    "baselines": ["majority", "tfidf"],
-    "comparisons": [
-        {"what": "Adding metadata", "with": "early", "without": "text_only"},
-        {"what": "Adding a picture", "with": "clip", "without": "early"},
-    ],
-}
+SETTINGS = {"bootstrap": 200, "baselines": ["majority", "tfidf"]}
+COMPARISONS = [
+    {"what": "Adding metadata", "with": "early", "without": "text_only"},
+    {"what": "Adding a picture", "with": "clip", "without": "early"},
+]
 SKILL = {"majority": 0.1, "text_only": 1.5, "early": 1.5, "tfidf": 1.0}
 
 
@@ -96,7 +93,7 @@ def test_no_contribution_is_said_plainly():
 
 def test_gains_over_the_baseline_that_validation_chose(caplog):
     tables, metrics = study()
-    found = contributions(tables, metrics, SETTINGS)
+    found = contributions(tables, metrics, SETTINGS, COMPARISONS)
     assert found["comparison"].unique().tolist() == [
         "Adding metadata (early against text_only)",
         "Using text_only instead of tfidf (the strongest simple baseline)",
@@ -112,7 +109,7 @@ def test_gains_over_the_baseline_that_validation_chose(caplog):
     assert back.loc["accuracy", "verdict"] == "a measurable loss"
     assert back.loc["brier", "verdict"] == "a measurable loss"
     with pytest.raises(ValueError, match="not predicted"):
-        contributions(tables, metrics, SETTINGS | {"splits": ["train"]})
+        contributions(tables, metrics, SETTINGS | {"splits": ["train"]}, COMPARISONS)
 
 
 def test_choices_are_made_on_validation():

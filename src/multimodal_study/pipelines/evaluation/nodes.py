@@ -147,8 +147,9 @@ def contributions(
     predictions_by_paradigm: dict[str, pd.DataFrame],
     metrics_by_paradigm: dict[str, dict[str, Any]],
     evaluation: dict[str, Any],
+    comparisons: Sequence[Mapping[str, str]] = (),
 ) -> pd.DataFrame:
-    """Every comparison of ``evaluation.comparisons``, then every gain over the best baseline.
+    """Every one of the dataset's ``comparisons``, then every gain over the best baseline.
 
     A comparison is ``{what, with, without}``; one whose paradigms have no cell is logged and left
     out. The strongest of ``evaluation.baselines`` is chosen on validation.
@@ -161,7 +162,7 @@ def contributions(
 
     baselines = list(evaluation.get("baselines", []))
     pairs = []
-    for wanted in evaluation.get("comparisons", []):
+    for wanted in comparisons:
         first, second = wanted["with"], wanted["without"]
         absent = [name for name in (first, second) if name not in predictions_by_paradigm]
         if absent:

@@ -35,8 +35,9 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
     def leaderboard(evaluation: dict[str, Any], **given: Any) -> Any:
         return nodes.leaderboard(pick(given, "metrics"), evaluation)
 
-    def contributions(evaluation: dict[str, Any], **given: Any) -> Any:
-        return nodes.contributions(pick(given, "predictions"), pick(given, "metrics"), evaluation)
+    def contributions(evaluation: dict[str, Any], comparisons: Any, **given: Any) -> Any:
+        cells = (pick(given, "predictions"), pick(given, "metrics"))
+        return nodes.contributions(*cells, evaluation, comparisons)
 
     def costs(**given: Any) -> Any:
         return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
@@ -59,7 +60,10 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
         [
             Node(leaderboard, {**evaluation, **of("metrics")}, "leaderboard", name="leaderboard"),
             Node(
-                contributions, {**evaluation, **everything}, "contributions", name="contributions"
+                contributions,
+                {**evaluation, **everything, "comparisons": "params:comparisons"},
+                "contributions",
+                name="contributions",
             ),
             Node(costs, {**of("fit_cost"), **of("predict_cost")}, "costs", name="costs"),
             Node(summarise, {**evaluation, **of("metrics")}, "summary", name="summarise"),
