@@ -47,3 +47,10 @@ def test_unknown_parameters_are_refused_with_a_suggestion(
 ) -> None:
     with pytest.raises(InputError, match=message):
         reject_unknown(given, KNOWN)
+
+
+def test_an_empty_group_takes_the_names_of_a_dataset() -> None:
+    known = {"mvae": {"likelihood_weights": {}, "beta": 1.0}}
+    reject_unknown({"mvae": {"likelihood_weights": {"text": 2.0}}}, known)
+    with pytest.raises(InputError, match=r"mvae\.betta"):
+        reject_unknown({"mvae": {"betta": 2.0}}, known)

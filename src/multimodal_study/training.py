@@ -74,7 +74,7 @@ class Fitted:
 
     state: dict[str, np.ndarray[Any, Any]]
     history: list[dict[str, float]]
-    """One row per epoch: ``epoch``, ``train_loss``, ``validation_loss``, the network's own report."""
+    """One row per epoch: ``epoch``, ``train_loss``, ``validation_loss``, the network's report."""
     cost: dict[str, Any]
 
 

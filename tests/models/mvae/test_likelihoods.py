@@ -39,9 +39,9 @@ def reference(name: str, given: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     if name == "laplace":
         return distributions.Laplace(given, 1.0).log_prob(x).sum(-1)
     if name == "bernoulli":
-        return -F.binary_cross_entropy_with_logits(
-            given, x.expand_as(given), reduction="none"
-        ).sum(-1)
+        return -F.binary_cross_entropy_with_logits(given, x.expand_as(given), reduction="none").sum(
+            -1
+        )
     return (x * given.log_softmax(-1)).sum(-1)
 
 

@@ -61,9 +61,7 @@ def inputs(b: int = 6, scale: float = 1.0) -> dict[str, Tensor]:
     return {
         "image": torch.rand(b, 12, generator=generator),
         "text": scale * torch.randn(b, 7, generator=generator),
-        "label": nn.functional.one_hot(
-            torch.randint(4, (b,), generator=generator), 4
-        ).float(),
+        "label": nn.functional.one_hot(torch.randint(4, (b,), generator=generator), 4).float(),
     }
 
 
@@ -197,42 +195,39 @@ class Affine(nn.Linear):
             self.bias.copy_(bias)
 
 
-def linear_gaussian() -> tuple[MultimodalVAE, dict[str, Tensor], dict[str, Tensor], Any]:
+def linear_gaussian() -> tuple[MultimodalVAE, dict[str, Tensor], Any]:
     """``x_m = A_m z + noise``: every likelihood and posterior is a Gaussian that is known."""
     generator = torch.Generator().manual_seed(3)
-    maps = {name: torch.randn(d, 2, generator=generator) for name, d in (("a", 4), ("b", 3))}
+    maps = {}
+    for name, d in (("a", 4), ("b", 3)):
+        u, s, _ = torch.linalg.svd(torch.randn(d, 2, generator=generator), full_matrices=False)
+        maps[name] = u * s
     encoders, decoders = {}, {}
     for name, a in maps.items():
-        # Exact posterior of one modality: precision I + A'A; broken into independent axes by SVD.
-        u, s, v = torch.linalg.svd(a, full_matrices=False)
-        maps[name] = a = (u * s) @ torch.eye(2)
-        precision = 1 + s.square()
-        mean = (a / precision).T
-        # As an expert beside the prior it has the precision s^2 alone, and the mean A'x / s^2.
+        # With orthogonal columns of length s the posterior has independent axes. Beside the prior,
+        # an expert then has the precision s^2 and the mean A'x / s^2.
+        s = a.norm(dim=0)
         encoders[name] = Affine(
-            torch.cat([(a / s.square()).T, torch.zeros(2, a.shape[0])]),
+            torch.cat([(a / s.square()).T, torch.zeros(2, len(a))]),
             torch.cat([torch.zeros(2), -s.square().log()]),
         )
-        assert mean.shape == (2, a.shape[0])
         decoders[name] = Affine(a, torch.zeros(a.shape[0]))
     widths = {name: a.shape[0] for name, a in maps.items()}
     likelihoods = {name: make_likelihood("normal", d) for name, d in widths.items()}
     model = MultimodalVAE(encoders, decoders, likelihoods, latent_dim=2, aggregation="poe")
     z = torch.randn(50, 2, generator=generator)
     x = {n: z @ a.T + torch.randn(50, len(a), generator=generator) for n, a in maps.items()}
-    both = torch.cat([maps["a"], maps["b"]])
 
     def exact(*names: str) -> Tensor:
         a = torch.cat([maps[name] for name in names])
         density = MultivariateNormal(torch.zeros(len(a)), a @ a.T + torch.eye(len(a)))
         return density.log_prob(torch.cat([x[name] for name in names], dim=1))
 
-    assert both.shape == (7, 2)
-    return model, x, maps, exact
+    return model, x, exact
 
 
 def test_a_linear_gaussian_model_has_its_known_likelihoods() -> None:
-    model, x, _, exact = linear_gaussian()
+    model, x, exact = linear_gaussian()
     torch.manual_seed(0)
     # The product of the exact experts is the exact posterior: no Monte Carlo error is left.
     torch.testing.assert_close(
@@ -251,7 +246,7 @@ def test_a_linear_gaussian_model_has_its_known_likelihoods() -> None:
 
 
 def test_the_elbo_of_an_exact_posterior_is_the_likelihood() -> None:
-    model, x, _, exact = linear_gaussian()
+    model, x, exact = linear_gaussian()
     torch.manual_seed(0)
     elbo = torch.stack([model.elbo(x).objective for _ in range(2000)])
     error = elbo.std(0) / 2000**0.5
@@ -260,7 +255,7 @@ def test_the_elbo_of_an_exact_posterior_is_the_likelihood() -> None:
 
 @pytest.mark.parametrize("aggregation", ["moe", "mopoe", "mvtcae"])
 def test_other_posteriors_estimate_the_same_likelihood(aggregation: Any) -> None:
-    poe, x, _, exact = linear_gaussian()
+    poe, x, exact = linear_gaussian()
     model = MultimodalVAE(
         dict(poe.coder.encoders),
         dict(poe.observer.decoders),
@@ -274,7 +269,7 @@ def test_other_posteriors_estimate_the_same_likelihood(aggregation: Any) -> None
 
 
 def test_a_pair_of_missing_rows_is_integrated_out() -> None:
-    model, x, _, exact = linear_gaussian()
+    model, x, exact = linear_gaussian()
     present = {"b": torch.arange(50) % 2 == 0}
     found = model.log_likelihood(x, present, samples=5)
     expected = torch.where(present["b"], exact("a", "b"), exact("a"))
@@ -368,7 +363,7 @@ def test_weights_and_free_bits_change_the_terms_they_name() -> None:
 def test_generation_has_the_shapes_it_says() -> None:
     model, x = build("moe", 2), inputs()
     found = model.generate(["image"], {"text": x["text"]}, samples=5)
-    assert found["image"].shape == (5, 6, 12) and (0 <= found["image"]).all()
+    assert found["image"].shape == (5, 6, 12) and (found["image"] >= 0).all()
     assert {n: v.shape for n, v in model.sample(3).items()} == {
         n: (3, d) for n, d in WIDTHS.items()
     }
@@ -385,7 +380,7 @@ def test_what_cannot_be_is_refused() -> None:
         model.encode(x, subset=["sound"])
     with pytest.raises(ValueError, match="none of"):
         model.encode({})
-    with pytest.raises(ValueError, match="both|target and given"):
+    with pytest.raises(ValueError, match="target and given"):
         model.log_likelihood(x, target=["text"], given=["text"])
     with pytest.raises(ValueError, match="dreg needs private_dim 0"):
         build("moe", 2).objective(x, None, Objective(estimator="dreg"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,9 @@ def observation_models(config: Config, modalities: Mapping[str, Modality]) -> di
         unknown = sorted(set(getattr(config, key)) - set(modalities))
         if unknown:
             raise ValueError(f"{key} names {unknown}, expected some of {sorted(modalities)}")
-    return {name: config.likelihoods.get(name, item.likelihood) for name, item in modalities.items()}
+    return {
+        name: config.likelihoods.get(name, item.likelihood) for name, item in modalities.items()
+    }
 
 
 def build(config: Config, modalities: Mapping[str, Modality]) -> MultimodalVAE:
@@ -133,13 +136,15 @@ class Views(nn.Module):
         sizes = []
         for name in self.names:
             parts = [self._flat(name, self._present(name, batch)) for batch in batches]
-            likelihood = vae.observer.likelihoods[name]
+            likelihood = cast(Likelihood, vae.observer.likelihoods[name])
             if name in self.scales:
                 self.scales[name].start(torch.cat(parts))  # type: ignore[operator]
             else:
                 _begin(vae.observer.decoders[name], likelihood, parts)
             counts = [len(part) for part in parts]
-            total = sum(likelihood.size(part) * n for part, n in zip(parts, counts, strict=True) if n)  # type: ignore[operator]
+            total = sum(
+                likelihood.size(part) * n for part, n in zip(parts, counts, strict=True) if n
+            )
             sizes.append(max(float(total) / max(sum(counts), 1), 1e-6))
         return sizes
 

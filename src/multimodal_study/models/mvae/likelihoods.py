@@ -77,7 +77,7 @@ class Bernoulli(Likelihood):
 
     def forward(self, decoded: Tensor, x: Tensor) -> Tensor:
         """Nats ``[..., b]``."""
-        found: Tensor = _BernoulliSum.apply(decoded.float(), x)
+        found: Tensor = _BernoulliSum.apply(decoded.float(), x)  # type: ignore[no-untyped-call]
         return found
 
     def mean(self, decoded: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class Categorical(Likelihood):
 
 
 class Multinomial(Categorical):
-    """A bag of words, ``sum_w x_w log p_w``; ``x`` dense, or a CSR tensor read without densifying."""
+    """A bag of words, ``sum_w x_w log p_w``; ``x`` dense, or a CSR tensor that stays sparse."""
 
     def forward(self, decoded: Tensor, x: Tensor) -> Tensor:
         """Nats ``[..., b]``."""

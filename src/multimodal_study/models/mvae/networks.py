@@ -12,6 +12,8 @@ from multimodal_study.models.layers import WordsProjection
 
 _CLIP = 20.0
 """Largest absolute standardised input: one impossible value must not own a row's likelihood."""
+_CONSTANT = 1e-6
+"""Standard deviation below which a column counts as constant."""
 _SMALLEST_GRID = 4
 """Rows and columns below which a picture is not halved again."""
 
@@ -30,7 +32,7 @@ class Standardise(nn.Module):
             self.get_buffer("mean").copy_(rows.mean(0))
             # A constant column has nothing to say, and must not shout when it first varies.
             spread = rows.std(0, unbiased=False)
-            self.get_buffer("scale").copy_(torch.where(spread < 1e-6, torch.inf, spread))
+            self.get_buffer("scale").copy_(torch.where(spread < _CONSTANT, torch.inf, spread))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` standardised; NaN would pass, infinities do not."""
@@ -52,7 +54,9 @@ class VectorEncoder(nn.Sequential):
         first: nn.Module = nn.Linear(modality.width, hidden)
         if modality.kind == "words":
             first = WordsProjection(modality.width, hidden, dropout)
-        steps = [] if modality.kind == "words" else [nn.Dropout(dropout)] if dropout else []
+        steps: list[nn.Module] = []
+        if dropout and modality.kind != "words":
+            steps.append(nn.Dropout(dropout))
         steps += [first, nn.GELU()]
         for _ in range(layers - 1):
             steps += [nn.Linear(hidden, hidden), nn.GELU()]

@@ -5,14 +5,14 @@
 
 - sub-sampled (``joint``, ``poe``): ``sum_S ELBO(x_S)``, ``ELBO(x_S) = E_q(z|x_S)[sum_{m in S} w_m
   log p(x_m|z)] - beta KL(q(z|x_S) || p(z))`` over everything a row has, each modality alone, and
-  ``k`` random subsets (Wu & Goodman 2018, eq. 5)
+  ``k`` random subsets (Wu & Goodman 2018)
 - stratified (``moe``, ``mopoe``): ``sum_s pi_s { E_{q_s}[sum_m w_m log p(x_m|z)] - beta KL(q_s ||
-  p) }`` (Shi et al. 2019, eq. 3; Sutter et al. 2021, eq. 6); every component, or one drawn per row
+  p) }`` (Shi et al. 2019; Sutter et al. 2021); every component, or one drawn per row
 - ``iwae``: ``E log sum_s pi_s 1/K sum_k p(x, z_sk) / q(z_sk|x)``, ``q`` the whole mixture (Burda et
   al. 2016; Morningstar et al. 2021). ``dreg`` has the same value and the doubly reparametrised
   gradient (Tucker et al. 2019). ``beta`` tempers the ratios where it is not 1
 - ``mvtcae``: ``(M - alpha)/M E_q[sum_m w_m log p(x_m|z)] - beta {(1 - alpha) KL(q || p) + alpha/M
-  sum_m KL(q || q_m)}`` (Hwang et al. 2021, eq. 8), ``M`` the modalities that the row has
+  sum_m KL(q || q_m)}`` (Hwang et al. 2021), ``M`` the modalities that the row has
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Weights:
     def divergence(self, kl: Tensor) -> Tensor:
         """Weighted KL ``[s, b]`` of the KL per dimension ``[s, b, z]``."""
         if self.free_bits > 0:
-            # Kingma et al. 2016, eq. 15: dimension by dimension, on the average of the batch.
+            # Kingma et al. 2016: dimension by dimension, on the average of the batch.
             mean = kl.mean(dim=1, keepdim=True)
             kl = torch.where(mean < self.free_bits, self.free_bits + 0.0 * kl, kl)
         return self.beta * kl.sum(-1)
@@ -137,9 +137,7 @@ def stratified(
     found, private = score(drawn.sample(torch.randn_like(drawn.mean)), own)
     averaged = {name: (share * value).sum(0) for name, value in found.items()}
     term = (share * private).sum(0)
-    return Terms(
-        weights.total(averaged) - pressed + weights.beta * term, averaged, exact - term
-    )
+    return Terms(weights.total(averaged) - pressed + weights.beta * term, averaged, exact - term)
 
 
 def importance(
@@ -162,9 +160,7 @@ def importance(
         doubly: Doubly reparametrised gradient (without private latents only).
     """
     moments = posterior.components
-    z = moments.sample(
-        torch.randn(samples, *moments.mean.shape, device=moments.mean.device)
-    )
+    z = moments.sample(torch.randn(samples, *moments.mean.shape, device=moments.mean.device))
     density = posterior
     if doubly:
         # The score of q has no part in this gradient: only the path through z has.
@@ -183,7 +179,7 @@ def importance(
     if doubly and z.requires_grad:
         normalised = (log_weight + log_share - value).detach().exp()
         # dreg multiplies the gradient by the weight once more on its way into q.
-        z.register_hook(lambda grad: grad * normalised[..., None])
+        z.register_hook(lambda grad: grad * normalised[..., None])  # type: ignore[no-untyped-call]
         surrogate = (normalised * log_weight).sum((0, 1))
         value = surrogate + (value - surrogate).detach()
     return Terms(value, averaged, divergence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,9 @@ class Observer(nn.Module):
     ) -> dict[str, Tensor]:
         """Expected ``x`` of each of ``names``, ``[..., width]``."""
         return {
-            name: self.likelihoods[name].mean(self.decode(name, z, (private or {}).get(name)))
+            name: cast(Likelihood, self.likelihoods[name]).mean(
+                self.decode(name, z, (private or {}).get(name))
+            )
             for name in names
         }
 
@@ -73,33 +76,33 @@ class Observer(nn.Module):
         for m, name in enumerate(self.names):
             if name not in code.inputs:
                 continue
+            # Which subsets this modality is decoded for; None: every one.
             used = None if asked is None else asked[:, m].nonzero()[:, 0]
-            whole = used is None or len(used) == z.shape[-3]
-            picked = z if whole else z.index_select(-3, used)
+            if used is not None and len(used) == z.shape[-3]:
+                used = None
+            picked = z if used is None else z.index_select(-3, used)
             private = None
             if code.private is not None:
                 mine = own[:, m] & code.present[m]
                 scale = self.auxiliary_log_scale[m].exp() if auxiliary else 1.0
                 private, part = self._private(code, m, z, mine, scale, analytic=analytic)
                 term = term + part
-                private = private if whole else private.index_select(-3, used)
+                private = private if used is None else private.index_select(-3, used)
             value = self._log_likelihood(name, picked, private, code)
             value = value * code.present[m]
-            if not whole:
+            if used is not None:
                 value = value.new_zeros(z.shape[:-1]).index_copy(-2, used, value)
             found[name] = value
         return found, term
 
-    def _log_likelihood(
-        self, name: str, z: Tensor, private: Tensor | None, code: Code
-    ) -> Tensor:
+    def _log_likelihood(self, name: str, z: Tensor, private: Tensor | None, code: Code) -> Tensor:
         decoded = self.decode(name, z, private)
         # Sums over thousands of numbers are taken in float32 whatever the products are in.
         with torch.autocast(z.device.type, enabled=False):
             value: Tensor = self.likelihoods[name](decoded, code.inputs[name])
         return value
 
-    def _private(  # noqa: PLR0917
+    def _private(
         self, code: Code, m: int, z: Tensor, mine: Tensor, scale: Tensor | float, *, analytic: bool
     ) -> tuple[Tensor, Tensor]:
         """Private latents ``[..., s, b, p]`` and their term, ``[s, b]`` or ``[..., s, b]``.

@@ -114,8 +114,10 @@ class MVAE(FusionModule):
         """What an ELBO is divided by: weighted numbers per example, or 1."""
         if self.config.elbo_unit == "example":
             return 1.0
-        pairs = zip(self.likelihood_weights().values(), self.get_buffer("sizes").tolist())
-        return max(sum(weight * size for weight, size in pairs), 1.0)
+        pairs = zip(
+            self.likelihood_weights().values(), self.get_buffer("sizes").tolist(), strict=True
+        )
+        return max(float(sum(weight * size for weight, size in pairs)), 1.0)
 
     def loss(self, batch: Batch) -> Tensor:
         """``-ELBO / D + lambda task``; the head's own gradient is the task's, whatever lambda is.
@@ -147,7 +149,7 @@ class MVAE(FusionModule):
         """Called with the terms of a training loss before its gradient is taken."""
 
     def _task_latent(self, code: Code) -> Tensor:
-        """z for the head, ``[b, z]``, through which the task's gradient flows ``lambda`` times."""
+        """Z for the head, ``[b, z]``, through which the task's gradient flows ``lambda`` times."""
         posterior = self.vae.coder.mixture(code)
         sampled = self.config.latent == "sample"
         z = posterior.sample(1)[0] if sampled else posterior.expectation()
@@ -178,8 +180,9 @@ class MVAE(FusionModule):
             "divergence": terms.divergence,
             **{f"reconstruction_{name}": v for name, v in terms.reconstruction.items()},
         }
-        means = {name: float(value.mean()) for name, value in values.items()}
-        for name, value in {**means, "task": float(task), "rows": 1.0}.items():
+        means = {name: float(value.detach().mean()) for name, value in values.items()}
+        means["task"] = float(task.detach())
+        for name, value in {**means, "rows": 1.0}.items():
             self.seen[name] = self.seen.get(name, 0.0) + rows * value
 
     def report(self) -> dict[str, float]:
@@ -228,5 +231,3 @@ class MVAE(FusionModule):
             target, known, batch.present, samples=samples, generator=generator
         )
         return self.views.back(found)
-
-

@@ -4,9 +4,9 @@ Every posterior here is a mixture of diagonal Gaussians over *components*, a com
 subset of the modalities (letters: ``s`` components, ``m`` modalities, ``b`` rows, ``z`` latents):
 
 - ``joint``   one component, all that a row has, by an encoder that reads everything at once
-- ``poe``     one component, ``q(z|x) ~ p(z) prod_m q_m(z|x_m)`` (Wu & Goodman 2018, eq. 3)
-- ``moe``     a component per modality, ``q(z|x) = 1/M sum_m q_m(z|x_m)`` (Shi et al. 2019, eq. 2)
-- ``mopoe``   a component per non-empty subset, each a product of experts (Sutter et al. 2021, eq. 5)
+- ``poe``     one component, ``q(z|x) ~ p(z) prod_m q_m(z|x_m)`` (Wu & Goodman 2018)
+- ``moe``     a component per modality, ``q(z|x) = 1/M sum_m q_m(z|x_m)`` (Shi et al. 2019)
+- ``mopoe``   a component per non-empty subset, each a product of experts (Sutter et al. 2021)
 - ``mvtcae``  one component, a product of experts without the prior (Hwang et al. 2021)
 
 A row takes part only in the components whose modalities it has: a missing modality equals a

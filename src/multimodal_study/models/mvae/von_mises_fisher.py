@@ -67,5 +67,5 @@ def log_normaliser(d: int, kappa: Tensor) -> Tensor:
         d: Length of the unit vectors, at least 2.
         kappa: Concentration above 0, any shape.
     """
-    found: Tensor = _LogNormaliser.apply(kappa, d)
+    found: Tensor = _LogNormaliser.apply(kappa, d)  # type: ignore[no-untyped-call]
     return found

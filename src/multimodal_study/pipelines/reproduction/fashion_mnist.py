@@ -47,7 +47,9 @@ def read_idx(path: Path) -> np.ndarray[Any, Any]:
         zero, kind, axes = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{axes}I", content, 4)
     except (OSError, EOFError, struct.error) as error:
-        raise InputError(f"{path} is not a gzipped IDX file ({error}): download it again") from error
+        raise InputError(
+            f"{path} is not a gzipped IDX file ({error}): download it again"
+        ) from error
     body = np.frombuffer(content, np.uint8, offset=4 + 4 * axes)
     if zero or kind != _UNSIGNED_BYTE or body.size != int(np.prod(shape)):
         raise InputError(
