@@ -64,7 +64,10 @@ def test_a_sparse_bag_is_a_dense_bag() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")
         sparse = x.to_sparse_csr()
-    torch.testing.assert_close(likelihood(given, sparse), likelihood(given, x))
+    values = [likelihood(given, x), likelihood(given, sparse)]
+    torch.testing.assert_close(*values)
+    weight = torch.rand(2, 4)
+    torch.testing.assert_close(*(torch.autograd.grad((weight * v).sum(), given) for v in values))
     assert likelihood.size(x) == pytest.approx(likelihood.size(sparse))
 
 

@@ -108,14 +108,14 @@ class Multinomial(Categorical):
         """Nats ``[..., b]``."""
         logits = decoded.float()
         if x.layout != torch.sparse_csr:
-            hit, mass = (logits * x).sum(-1), x.sum(-1)
-        else:
-            counts = x.crow_indices().diff()
-            row = torch.repeat_interleave(torch.arange(len(counts), device=x.device), counts)
-            entries = logits[..., row, x.col_indices()] * x.values()
-            hit = entries.new_zeros(logits.shape[:-1]).index_add(-1, row, entries)
-            mass = x.values().new_zeros(len(counts)).index_add(0, row, x.values())
-        return hit - mass * logits.logsumexp(-1)
+            return (logits * x).sum(-1) - x.sum(-1) * logits.logsumexp(-1)
+        counts = x.crow_indices().diff()
+        row = torch.repeat_interleave(torch.arange(len(counts), device=x.device), counts)
+        place = row * x.shape[1] + x.col_indices()
+        found: Tensor = _BagSum.apply(  # type: ignore[no-untyped-call]
+            logits, row, place, x.values()
+        )
+        return found
 
     def size(self, x: Tensor) -> float:
         """Mean mass of a bag."""
@@ -169,6 +169,29 @@ class _BernoulliSum(torch.autograd.Function):
         logits, small, x = ctx.saved_tensors
         sigmoid = torch.where(logits >= 0, 1.0, small).div_(small + 1.0)
         return torch.sub(x, sigmoid).mul_(grads[0][..., None]), None
+
+
+class _BagSum(torch.autograd.Function):
+    """``sum_w x_w (l_w - logsumexp l)`` of sparse ``x``, with one pass over the words each way."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, row: Tensor, place: Tensor, values: Tensor) -> Tensor:
+        normaliser = logits.logsumexp(-1)
+        b = logits.shape[-2]
+        entries = logits.flatten(-2).index_select(-1, place) * values
+        hit = entries.new_zeros(logits.shape[:-1]).index_add(-1, row, entries)
+        mass = values.new_zeros(b).index_add(0, row, values)
+        if logits.requires_grad:
+            ctx.save_for_backward(logits, normaliser, row, place, values, mass)
+        return hit - mass * normaliser
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        logits, normaliser, row, place, values, mass = ctx.saved_tensors
+        slope = (logits - normaliser[..., None]).exp_().mul_((-mass * grads[0])[..., None])
+        pull = grads[0].index_select(-1, row) * values
+        slope.view(*slope.shape[:-2], -1).index_add_(-1, place, pull)
+        return slope, None, None, None
 
 
 def make_likelihood(name: Name, d: int, *, learn_scale: bool = True) -> Likelihood:
