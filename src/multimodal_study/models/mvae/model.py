@@ -178,7 +178,7 @@ class MultimodalVAE(nn.Module):
                 found, code.experts, code.present, score, weights, alpha=objective.alpha
             )
         plan = self.coder.plan(objective.subsets)
-        usable = row_subsets(plan, code.present)
+        usable = None if code.complete else row_subsets(plan, code.present)
         return objectives.sub_sampled(
             self.coder.posterior(code, plan), plan, usable, score, weights
         )
