@@ -1,7 +1,7 @@
 """The map of the project: which pipelines exist, by name.
 
 ``<dataset>_data``           ingest to features
-``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate
+``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate, and retrieve if paired
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``__default__``              everything, and the report's front page
@@ -13,7 +13,7 @@ torch: every ``kedro`` command pays for what this module imports.
 from kedro.pipeline import Pipeline
 
 from multimodal_study.pipelines import amazon, evaluation
-from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell
+from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
 
 DATASETS = {"amazon": amazon.create_pipeline}
 
@@ -31,6 +31,9 @@ FITS: dict[str, tuple[str, ...]] = {
 }
 """Paradigms placed on each dataset, simple baselines first."""
 
+PAIRED: tuple[str, ...] = ()
+"""Datasets whose features have a pair: there one origin is also retrieved by the other."""
+
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
@@ -38,10 +41,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     rows = {paradigm: Pipeline([]) for paradigm in PARADIGMS}
     everything = evaluation.front_page(list(DATASETS))
     for dataset, create in DATASETS.items():
-        data = create()
-        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES)
+        data, paired = create(), dataset in PAIRED
+        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES, paired=paired)
+        if paired:
+            complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:
-            placed = data + cell(dataset, paradigm)
+            placed = data + cell(dataset, paradigm, paired=paired)
             registry[f"{dataset}_{paradigm}"] = placed
             rows[paradigm] += placed
             complete += placed

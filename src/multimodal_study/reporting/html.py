@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multimodal_study.metrics.registry import METRICS, metrics_for
 from multimodal_study.metrics.selection import best, deciding, mean
+from multimodal_study.reporting import retrieval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,8 @@ class Results:
     leaderboard: pd.DataFrame
     contributions: pd.DataFrame
     costs: pd.DataFrame
+    retrieval_by_paradigm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Empty where the features have no pair."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ def dataset_report(
             task=task,
             metrics=metrics,
             boards=_boards(results, task["decides"]),
-            contributions=_records(results.contributions),
+            contributions=_records(retrieval.of_tasks(results.contributions)),
+            retrieval=_retrieval(results, settings),
             headline=[task["decides"], "accuracy"],
             costs=_records(results.costs),
             files=_files(data.ingest),
@@ -197,7 +201,7 @@ def signed(value: float, digits: int = 3) -> str:
 def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
     """Per split, the metrics and per paradigm the row of each metric and the range of its seeds."""
     boards = []
-    for split, table in results.leaderboard.groupby("split", sort=False):
+    for split, table in retrieval.of_tasks(results.leaderboard).groupby("split", sort=False):
         rows: list[dict[str, Any]] = []
         for paradigm, own in table.groupby("paradigm", sort=False):
             cells = {str(row["metric"]): row for row in _records(own)}
@@ -208,6 +212,19 @@ def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
             {"split": split, "metrics": list(dict.fromkeys(table["metric"])), "rows": rows}
         )
     return boards
+
+
+def _retrieval(results: Results, settings: Settings) -> dict[str, Any] | None:
+    """The section on retrieval with its figure; None where there is none."""
+    given = results.retrieval_by_paradigm
+    found = retrieval.section(given, results.leaderboard, results.contributions)
+    if found is None or not found["boards"]:
+        return None if found is None else {**found, "picture": None}
+    confidence = float(settings.evaluation.get("confidence", 0.95))
+    figure = retrieval.retrieval_figure(results.leaderboard, given, confidence=confidence)
+    alt = "Recall with its interval for every paradigm. The table above has the same numbers."
+    caption = "Recall at 1 and 10, duplicates counted as positives; the dashed line is chance."
+    return {**found, "picture": (_svg(figure), alt, caption)}
 
 
 def _files(ingest: Mapping[str, Any] | None) -> list[dict[str, Any]]:

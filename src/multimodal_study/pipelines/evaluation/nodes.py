@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from multimodal_study.pipelines.evaluation.settings import resampling_of, splits_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from multimodal_study.metrics.bootstrap import Difference, Resampling
+    from multimodal_study.metrics.bootstrap import Difference
     from multimodal_study.metrics.registry import Metric
     from multimodal_study.metrics.table import Panel
 
@@ -241,6 +243,7 @@ def _contributions(
 def contribution_row(
     comparison: str, metric: Metric[Any], found: Difference, split: str
 ) -> dict[str, Any]:
+    """One row of the contributions, with its verdict in words."""
     if math.isnan(found.low):
         verdict = UNDEFINED
     elif found.low <= 0.0 <= found.high:
@@ -274,23 +277,11 @@ def _task(task: dict[str, Any], evaluation: dict[str, Any]) -> tuple[Any, dict[s
     return measured, metrics
 
 
-def resampling_of(evaluation: dict[str, Any]) -> Resampling:
-    from multimodal_study.metrics.bootstrap import Resampling
-
-    names = {"bootstrap": "replicates", "confidence": "confidence", "seed": "seed"}
-    return Resampling(**{ours: evaluation[key] for key, ours in names.items() if key in evaluation})
-
-
-def splits_of(evaluation: dict[str, Any]) -> list[str]:
-    splits = list(evaluation.get("splits", ["test"]))
-    if not splits:
-        raise ValueError("evaluation.splits is empty, expected some of train, validation, test")
-    return splits
-
-
 def defined(values: dict[str, float]) -> dict[str, float]:
+    """What is not NaN."""
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def json_number(value: float) -> float | None:
+    """JSON has no NaN: None stands for it."""
     return None if math.isnan(value) else value

@@ -23,6 +23,16 @@ def draw(
     )
 
 
+def draw_retrieval(
+    leaderboard: Any, retrieval: Mapping[str, Any], evaluation: dict[str, Any]
+) -> Any:
+    """Recall of all paradigms as a matplotlib figure."""
+    from multimodal_study.reporting.retrieval import retrieval_figure
+
+    confidence = float(evaluation.get("confidence", 0.95))
+    return retrieval_figure(leaderboard, retrieval, confidence=confidence)
+
+
 def write_report(
     dataset: str,
     given: Mapping[str, Any],
@@ -38,7 +48,11 @@ def write_report(
     return html.dataset_report(
         dataset,
         html.Results(
-            cells["metrics"], given["leaderboard"], given["contributions"], given["costs"]
+            cells["metrics"],
+            given["leaderboard"],
+            given["contributions"],
+            given["costs"],
+            cells["retrieval"],
         ),
         html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine),
         pictures(

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from multimodal_study.pipelines.evaluation.nodes import defined, json_number, resampling_of
+from multimodal_study.pipelines.evaluation.nodes import defined, json_number
+from multimodal_study.pipelines.evaluation.settings import resampling_of, retrieval_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ def retrieve(
         first, second = (embeddings[f"{seed}/{origin}"][place[rows]] for origin in pair)
         return first, second
 
-    kind = None if CAPABILITY in config["capabilities"] else _options(evaluation)["map"]
+    kind = None if CAPABILITY in config["capabilities"] else retrieval_of(evaluation)["map"]
     return _answered(features, views, seeds, kind, evaluation, embeddings)
 
 
@@ -129,7 +130,7 @@ def _answered(  # noqa: PLR0917
 
     pair = pair_of(features)
     galleries = {split: gallery_of(features, split) for split in SPLITS}
-    memory = float(_options(evaluation)["memory_mb"])
+    memory = float(retrieval_of(evaluation)["memory_mb"])
     tables, choices = [], {}
     reranked: dict[str, int] = {}
     for seed in seeds:
@@ -198,7 +199,7 @@ def _common_space(
         views(seed, galleries["train"].rows),
         Pairs(*views(seed, validation.rows), validation.keys),
         kind=kind,
-        strengths=[float(value) for value in _options(evaluation)["regularisation"]],
+        strengths=[float(value) for value in retrieval_of(evaluation)["regularisation"]],
     )
 
 
@@ -268,8 +269,3 @@ def _nothing(pair: tuple[str, str], space: str) -> Outputs:
 
 def _named(choice: dict[str, Any], pair: tuple[str, str]) -> dict[str, Any]:
     return {**choice, "towards": pair[choice["towards"]]} if "towards" in choice else choice
-
-
-def _options(evaluation: dict[str, Any]) -> dict[str, Any]:
-    shipped = {"map": "ridge", "regularisation": [0.001, 0.01, 0.1, 1.0], "memory_mb": 256}
-    return {**shipped, **evaluation.get("retrieval", {})}

@@ -14,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
+from multimodal_study.pipelines.paradigms.retrieval import linear_maps, retrieval_node
 from multimodal_study.pipelines.paradigms.supervised import supervised
 
 
@@ -75,6 +76,15 @@ BASELINES = ("majority", "metadata_only", "tfidf")
 """Rows that learn no representation: the strongest of them stands beside every paradigm."""
 
 
-def cell(dataset: str, paradigm: str) -> Pipeline:
-    """One paradigm on one dataset: fit, predict, evaluate, as the namespace of both names."""
-    return instantiate(PARADIGMS[paradigm](), dataset=dataset, paradigm=paradigm)
+def cell(dataset: str, paradigm: str, *, paired: bool = False) -> Pipeline:
+    """One paradigm on one dataset: fit, predict, evaluate, as the namespace of both names.
+
+    On a ``paired`` dataset, one whose features have a pair, what it embeds is also retrieved.
+    """
+    nodes = PARADIGMS[paradigm]()
+    if paired and any("embeddings" in node.outputs for node in nodes):
+        nodes = [*nodes, retrieval_node()]
+    return instantiate(nodes, dataset=dataset, paradigm=paradigm)
+
+
+__all__ = ["BASELINES", "PARADIGMS", "cell", "linear_maps"]

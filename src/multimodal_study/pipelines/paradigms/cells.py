@@ -1,7 +1,7 @@
 """What the nodes of a cell do, free of Kedro.
 
 ``config`` is all that is needed to rebuild the modules of a cell: the effective parameters, the
-modalities by name, the trainer's block and the task.
+modalities by name, the trainer's block and the task; and what the paradigm is capable of.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def cell_config(  # noqa: PLR0917
         "parameters": parameters,
         "trainer": {**trainer, **own},
         "modalities": names,
+        "capabilities": sorted(paradigm[0].capabilities),
         "task": asdict(features.task),
         "seed": seed,
     }
