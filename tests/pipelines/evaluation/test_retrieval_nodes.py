@@ -237,7 +237,7 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     assert "Cross-modal retrieval" in page
     assert "text_only: not applicable: it does not read image." in page
     assert "mapped; ridge towards" in page
-    assert page.count("<th scope=\"row\">chance") == 1
+    assert page.count('<th scope="row">chance') == 1
     board = page[page.index("<h2>Leaderboard") : page.index("<h2>What is added")]
     assert "R@1" not in board
     assert outputs["study.retrieval_figure"].load() is not None
