@@ -32,7 +32,7 @@ from multimodal_study.pipelines.paradigms import BASELINES, cell, linear_maps
 from test_configuration import ROOT, parameters
 
 PAIR = ("image", "text")
-SETTINGS: dict[str, Any] = {"bootstrap": 100, "splits": ["test"], "comparisons": []}
+SETTINGS: dict[str, Any] = {"bootstrap": 100, "splits": ["test"]}
 
 
 def paired(n: int = 120, *, missing: int = 0) -> Features:
@@ -43,7 +43,7 @@ def paired(n: int = 120, *, missing: int = 0) -> Features:
     split = np.array(["train", "train", "train", "validation", "test"])[(text_key // 2) % 5]
     text = random.standard_normal((n, 6)).astype(np.float32)[text_key]
     image = text @ random.standard_normal((6, 9)).astype(np.float32)
-    image += 0.3 * random.standard_normal(image.shape).astype(np.float32)
+    image += 1.5 * random.standard_normal(image.shape).astype(np.float32)
     present = {"image": np.ones(n, dtype=bool), "text": np.ones(n, dtype=bool)}
     present["image"][np.flatnonzero(split == "test")[:missing]] = False
     item = np.tile(np.arange(n), 2)
@@ -199,7 +199,7 @@ def test_the_tables_take_retrieval_in() -> None:
     assert len(merged) == 1 + 4 * 20
     assert merged[merged["paradigm"] == "chance"]["low"].isna().all()
     nothing = pd.DataFrame(columns=CONTRIBUTIONS)
-    differences = with_retrieval_differences(nothing, ranks, found, SETTINGS)
+    differences = with_retrieval_differences(nothing, ranks, found, SETTINGS, [])
     strongest = strongest_map(found)
     assert strongest in LINEAR_MAPS
     assert differences["comparison"].unique().tolist() == [
@@ -208,7 +208,7 @@ def test_the_tables_take_retrieval_in() -> None:
     ]
     assert (differences.set_index("metric").loc["mrr_image_to_text"]["difference"]) > 0
     assert with_retrieval(board, {}, SETTINGS) is board
-    assert with_retrieval_differences(nothing, {}, {}, SETTINGS) is nothing
+    assert with_retrieval_differences(nothing, {}, {}, SETTINGS, []) is nothing
 
 
 def shipped() -> dict[str, Any]:
@@ -227,6 +227,7 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     data = {f"params:{key}": value for key, value in known.items()} | {
         "study.features": paired(),
         "params:study.overrides": {},
+        "params:study.comparisons": [],
         "study.quarantine": pl.LazyFrame({"reason": ["none"]}),
         "study.ingest_summary": {"source": "made", "files": []},
         "study.split_summary": {"strategy": "made", "rows": {}, "clusters": {}, "digests": {}},
