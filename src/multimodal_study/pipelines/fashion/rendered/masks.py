@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from multimodal_study.pipelines.fashion.rendered.draw.body import arms
-from multimodal_study.pipelines.fashion.rendered.draw.canvas import ENLARGED
 from multimodal_study.pipelines.fashion.rendered.draw.covers import shawl_outline
 from multimodal_study.pipelines.fashion.rendered.draw.geometry import Points, points, ribbon
 from multimodal_study.pipelines.fashion.rendered.draw.picture import Picture
@@ -37,12 +36,13 @@ LEGEND: dict[str, int] = {
 is the visible cloth (colour and pattern), ``figure`` all that stands before the background."""
 
 _HEM_TOP = {"skirt_length": 3.18, "coat_length": 1.75, "pant_length": 3.18}
-_NECKS: dict[str, Points] = {
-    "collar_design": points((-1.15, -0.1), (1.15, -0.1), (1.15, 1.5), (0.7, 2.45), (-0.2, 2.45), (-1.15, 1.5)),
-    "neck_design": points((-1.1, -0.2), (1.1, -0.2), (1.1, 1.25), (0.7, 2.45), (-0.2, 2.45), (-1.1, 1.25)),
-    "lapel_design": points((-1.2, -0.1), (1.2, -0.1), (1.2, 1.4), (0.7, 2.45), (-0.25, 2.45), (-1.2, 1.4)),
-    "neckline_design": points((-1.6, 0.0), (1.6, 0.0), (1.6, 1.95), (0.7, 2.45), (-0.4, 2.45), (-1.6, 1.95)),
-}  # fmt: skip
+_NECKS = {
+    "collar_design": (1.15, -0.1, 1.5),
+    "neck_design": (1.1, -0.2, 1.25),
+    "lapel_design": (1.2, -0.1, 1.5),
+    "neckline_design": (1.6, 0.0, 1.95),
+}
+"""Attribute to half the width of its region, its top, and where it narrows to the scarf's end."""
 
 
 def _outlines(attribute: str, pose: str) -> list[Points]:
@@ -56,7 +56,12 @@ def _outlines(attribute: str, pose: str) -> list[Points]:
             path = arm.path(0.0, 1.46)
             both += [shawl_outline(arm), ribbon(path, np.linspace(0.42, 0.36, len(path)))]
         return both
-    return [_NECKS[attribute]]
+    half, top, bottom = _NECKS[attribute]
+    return [
+        points(
+            (-half, top), (half, top), (half, bottom), (0.7, 2.45), (-0.4, 2.45), (-half, bottom)
+        )
+    ]
 
 
 def regions(picture: Picture, values: dict[str, str]) -> np.ndarray[Any, Any]:
@@ -65,12 +70,11 @@ def regions(picture: Picture, values: dict[str, str]) -> np.ndarray[Any, Any]:
     mask = picture.garment * np.uint8(LEGEND["garment"])
     mask = mask | picture.figure * np.uint8(LEGEND["figure"])
     for attribute in CATEGORIES[values["category"]]:
-        area = Image.new("1", (size * ENLARGED, size * ENLARGED))
+        area = Image.new("1", (size, size))
         pen = ImageDraw.Draw(area)
         for outline in _outlines(attribute, values["pose"]):
-            pen.polygon(picture.camera.pixels(outline), fill=1)
-        inside = np.asarray(area.resize((size, size), Image.Resampling.NEAREST))
-        mask = mask | inside * np.uint8(LEGEND[attribute])
+            pen.polygon(picture.camera.pixels(outline).ravel().tolist(), fill=1)
+        mask = mask | np.asarray(area) * np.uint8(LEGEND[attribute])
     return mask
 
 

@@ -114,9 +114,13 @@ def draw_body(canvas: Canvas, looks: Looks) -> None:
     for side in (_LEG, mirrored(_LEG)):
         canvas.fill(side, paint=skin)
     for x in (-0.26, 0.26):
-        shoe = spline([(x - 0.16, 5.24), (x - 0.2, 5.55), (x, 5.62), (x + 0.2, 5.55), (x + 0.16, 5.24)])
+        shoe = spline(
+            [(x - 0.16, 5.24), (x - 0.2, 5.55), (x, 5.62), (x + 0.2, 5.55), (x + 0.16, 5.24)]
+        )
         canvas.fill(shoe, paint=looks.shoes)
-    canvas.fill(both_sides(spline([(0.3, -1.5), (0.62, -0.6), (0.56, 0.02), (0.36, 0.2)])), paint=looks.hair)
+    canvas.fill(
+        both_sides(spline([(0.3, -1.5), (0.62, -0.6), (0.56, 0.02), (0.36, 0.2)])), paint=looks.hair
+    )
     canvas.fill(_TORSO, paint=skin)
     canvas.fill(ellipse(0, 0.12, 0.24, 0.16), paint=shade(skin, 0.8), depth=0)
     canvas.fill(ellipse(0, -0.6, 0.45, 0.68), paint=skin)
@@ -127,5 +131,7 @@ def draw_body(canvas: Canvas, looks: Looks) -> None:
 
 def draw_arm(canvas: Canvas, arm: Arm, looks: Looks, start: float = 0.0) -> None:
     """A bare arm with its hand, from a share of its length on."""
-    hand = ribbon(arm.path(0.97, FINGERTIPS), np.interp(np.linspace(0, 1, 24), [0, 0.4, 1], [0.1, 0.14, 0.05]))
+    hand = ribbon(
+        arm.path(0.97, FINGERTIPS), np.interp(np.linspace(0, 1, 24), [0, 0.4, 1], [0.1, 0.14, 0.05])
+    )
     canvas.fill(arm.outline(start, 1.0), hand, paint=looks.skin, depth=0.22)

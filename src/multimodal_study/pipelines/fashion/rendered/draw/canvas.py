@@ -1,9 +1,11 @@
-"""The drawing in progress, at three times the size that is saved."""
+"""The drawing in progress: shapes are cut out at three times the size and averaged down."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import ceil, floor
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -11,7 +13,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from multimodal_study.pipelines.fashion.rendered.draw.geometry import Camera, Points
 
 ENLARGED = 3
-"""Drawn at this many times the saved size, then averaged down: smooth edges."""
+"""Outlines are filled at this many times the saved size: smooth edges."""
 
 Colour = tuple[int, int, int]
 
@@ -21,10 +23,9 @@ _EDGE = 0.12
 
 @lru_cache(maxsize=16)
 def _curve(depth: float) -> list[int]:
-    """Share of a blurred mask (half at its edge) to brightness: ``1 - depth`` to 1, times 255."""
+    """Blurred stencil (half at its edge) to brightness: ``1 - depth`` to 1, times 255."""
     inside = np.clip(np.arange(256) / 127.5 - 1, 0, 1)
     return [int(value) for value in 255 * (1 - depth + depth * inside)]
-
 
 
 def shade(colour: Colour, factor: float) -> Colour:
@@ -34,6 +35,16 @@ def shade(colour: Colour, factor: float) -> Colour:
     else:
         red, green, blue = (int(255 - (255 - part) * (2 - factor)) for part in colour)
     return red, green, blue
+
+
+@dataclass(frozen=True)
+class Stencil:
+    """A shape in pixels of the picture."""
+
+    cover: Image.Image
+    """Mode ``L``: how much of each pixel the shape covers."""
+    box: tuple[int, int, int, int]
+    """Where ``cover`` lies: left, top, right, bottom."""
 
 
 @dataclass
@@ -49,58 +60,89 @@ class Canvas:
         self.garment = Image.new("L", self.image.size)
         self.figure = Image.new("L", self.image.size)
 
-    def mask(self, *outlines: Points, holes: tuple[Points, ...] = ()) -> Image.Image:
-        """Mode ``L``: 255 inside any of the outlines and outside all holes."""
-        mask = Image.new("L", self.image.size)
-        pen = ImageDraw.Draw(mask)
-        for outline in outlines:
-            pen.polygon(self.camera.pixels(outline), fill=255)
-        for hole in holes:
-            pen.polygon(self.camera.pixels(hole), fill=0)
-        return mask
+    def stencil(
+        self, *outlines: Points, holes: tuple[Points, ...] = (), margin: float = 0.0
+    ) -> Stencil | None:
+        """What is inside any of the outlines and outside all holes; None outside the picture.
+
+        Args:
+            outlines: In body coordinates.
+            holes: Cut out of them.
+            margin: Room about the shape, in heads, for a blur.
+        """
+
+        def draw(pen: ImageDraw.ImageDraw, origin: Points) -> None:
+            for number, outline in enumerate((*outlines, *holes)):
+                corners = self.camera.pixels(outline) * ENLARGED - origin
+                pen.polygon(corners.ravel().tolist(), fill=255 if number < len(outlines) else 0)
+
+        return self._cut(np.concatenate(outlines), draw, margin)
+
+    def _cut(
+        self, extent: Points, draw: Callable[[ImageDraw.ImageDraw, Points], None], margin: float
+    ) -> Stencil | None:
+        pixels = self.camera.pixels(extent)
+        room = margin * self.camera.scale + 1
+        width, height = self.image.size
+        left, top = (max(0, floor(low - room)) for low in pixels.min(axis=0).tolist())
+        high = pixels.max(axis=0).tolist()
+        right, bottom = min(width, ceil(high[0] + room)), min(height, ceil(high[1] + room))
+        if left >= right or top >= bottom:
+            return None
+        large = Image.new("L", ((right - left) * ENLARGED, (bottom - top) * ENLARGED))
+        draw(ImageDraw.Draw(large), np.array([left, top]) * ENLARGED)
+        return Stencil(large.reduce(ENLARGED), (left, top, right, bottom))
 
     def paint(
         self,
-        mask: Image.Image,
+        stencil: Stencil | None,
         paint: Image.Image | Colour,
         *,
         cloth: bool = False,
         depth: float = 0.3,
     ) -> None:
-        """Fill ``mask`` with a texture or a colour, darker towards its edge by up to ``depth``.
+        """Fill a stencil with a texture or a colour, darker towards its edge by up to ``depth``.
 
         Args:
-            mask: Mode ``L``, as large as the picture.
+            stencil: What is filled.
             paint: Texture as large as the picture, or one colour.
             cloth: The pixels belong to the garment; otherwise they cover it.
             depth: 0 leaves the fill flat.
         """
-        box = mask.getbbox()
-        if box is None:
+        if stencil is None:
             return
-        part = mask.crop(box)
-        self.figure.paste(255, box, part)
-        self.garment.paste(255 if cloth else 0, box, part)
-        size = part.size
-        fill = paint.crop(box) if isinstance(paint, Image.Image) else Image.new("RGB", size, paint)
+        cover, box = stencil.cover, stencil.box
+        self.figure.paste(255, box, cover)
+        self.garment.paste(255 if cloth else 0, box, cover)
+        textured = isinstance(paint, Image.Image)
+        fill = paint.crop(box) if textured else Image.new("RGB", cover.size, paint)
         if depth:
-            small = part.reduce(ENLARGED)
-            blurred = small.filter(ImageFilter.GaussianBlur(self.camera.scale * _EDGE / ENLARGED))
-            dark = blurred.point(_curve(depth)).resize(size, Image.Resampling.NEAREST)
+            dark = cover.filter(ImageFilter.GaussianBlur(self.camera.scale * _EDGE))
+            dark = dark.point(_curve(depth))
             fill = ImageChops.multiply(fill, Image.merge("RGB", (dark, dark, dark)))
-        self.image.paste(fill, box, part)
+        self.image.paste(fill, box, cover)
 
     def fill(
-        self, *outlines: Points, paint: Image.Image | Colour, cloth: bool = False, depth: float = 0.3
+        self,
+        *outlines: Points,
+        paint: Image.Image | Colour,
+        cloth: bool = False,
+        depth: float = 0.3,
     ) -> None:
         """:meth:`paint` inside outlines."""
-        self.paint(self.mask(*outlines), paint, cloth=cloth, depth=depth)
+        self.paint(self.stencil(*outlines), paint, cloth=cloth, depth=depth)
 
     def line(self, path: Points, colour: Colour, width: float) -> None:
         """Draw a line; ``width`` in head heights."""
-        pen = ImageDraw.Draw(self.image)
-        thick = max(1, round(width * self.camera.scale))
-        pen.line(self.camera.pixels(path), fill=colour, width=thick, joint="curve")
+        thick = max(1, round(width * self.camera.scale * ENLARGED))
+
+        def draw(pen: ImageDraw.ImageDraw, origin: Points) -> None:
+            corners = self.camera.pixels(path) * ENLARGED - origin
+            pen.line(corners.ravel().tolist(), fill=255, width=thick, joint="curve")
+
+        stencil = self._cut(path, draw, width)
+        if stencil is not None:
+            self.image.paste(colour, stencil.box, stencil.cover)
 
     def border(self, outline: Points, colour: Colour, width: float = 0.035) -> None:
         """Draw a closed line."""

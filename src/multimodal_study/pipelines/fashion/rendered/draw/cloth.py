@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from multimodal_study.pipelines.fashion.rendered.draw.canvas import ENLARGED, Colour
+from multimodal_study.pipelines.fashion.rendered.draw.canvas import Colour
 from multimodal_study.pipelines.fashion.rendered.draw.geometry import Camera
 
 Field = np.ndarray[Any, Any]
@@ -48,12 +47,12 @@ def _pattern(name: str, side: int, rng: np.random.Generator) -> Field | None:
     x, y = _grid(side)
     step = side * _PERIOD * float(rng.uniform(0.9, 1.2))
     u, v = x / step + float(rng.random()), y / step + float(rng.random())
-    upright = float(rng.random()) < 0.5
+    upright = bool(rng.integers(2))
     if name == "stripes":
         return _soft((np.abs((u if upright else v) % 1 - 0.5) - 0.29) * 12)
     if name == "checks":
-        across, down = np.abs(u % 1 - 0.5) < 0.22, np.abs(v % 1 - 0.5) < 0.22
-        return np.asarray(0.5 * across + 0.5 * down, dtype=np.float32)
+        across, down = (_soft((0.22 - np.abs(line % 1 - 0.5)) * 10) for line in (u, v))
+        return 0.5 * across + 0.5 * down
     if name == "zigzag":
         wave = v + np.abs(u % 1 - 0.5) * 1.3
         return _soft((np.abs(wave % 1 - 0.5) - 0.3) * 10)
@@ -92,20 +91,14 @@ def texture(
 ) -> Image.Image:
     """Cloth as an RGB picture ``side`` x ``side``.
 
-    Colour and pattern share no random number: each may change without the other. The cloth is
-    computed at the size that is saved; the drawing is averaged down to it in whole cells.
+    Colour and pattern share no random number: each may change without the other.
     """
-    size = side // ENLARGED
     seeds = rng.integers(0, 2**63, size=2)
     base = np.asarray(colour, dtype=np.float32)
-    cloth = np.broadcast_to(base, (size, size, 3))
-    share = _pattern(pattern, size, np.random.default_rng(seeds[0]))
+    cloth = np.broadcast_to(base, (side, side, 3))
+    share = _pattern(pattern, side, np.random.default_rng(seeds[0]))
     if share is not None:
         ink = np.asarray(ink_of(colour), dtype=np.float32)
         cloth = base + share[..., None] * (ink - base)
-    reduced = replace(
-        camera, scale=camera.scale / ENLARGED, x=camera.x / ENLARGED, y=camera.y / ENLARGED
-    )
-    lit = cloth * _folds(size, reduced, np.random.default_rng(seeds[1]))[..., None]
-    small = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
-    return small.resize((side, side), Image.Resampling.NEAREST)
+    lit = cloth * _folds(side, camera, np.random.default_rng(seeds[1]))[..., None]
+    return Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))

@@ -25,12 +25,18 @@ _COLLARS: dict[str, tuple[Points, ...]] = {
     ),
     "Peter Pan": (
         spline(
-            [(0.02, 0.6), (0.24, 0.42), (0.34, 0.26), (0.5, 0.4), (0.56, 0.66), (0.42, 0.86), (0.16, 0.84), (0.02, 0.6)]
+            [
+                (0.02, 0.6), (0.24, 0.42), (0.34, 0.26), (0.5, 0.4), (0.56, 0.66), (0.42, 0.86),
+                (0.16, 0.84), (0.02, 0.6),
+            ]
         ),
     ),
     "Puritan Collar": (
         spline(
-            [(0.02, 0.6), (0.24, 0.42), (0.34, 0.26), (0.62, 0.38), (0.94, 0.6), (0.98, 0.98), (0.76, 1.26), (0.3, 1.36), (0.06, 1.3), (0.02, 0.6)]
+            [
+                (0.02, 0.6), (0.24, 0.42), (0.34, 0.26), (0.62, 0.38), (0.94, 0.6), (0.98, 0.98),
+                (0.76, 1.26), (0.3, 1.36), (0.06, 1.3), (0.02, 0.6),
+            ]
         ),
     ),
 }  # fmt: skip
@@ -64,7 +70,12 @@ def draw_collar(canvas: Canvas, name: str, cut: Cut) -> None:
     light = shade(cut.colour, 1.55)
     canvas.line(points((0, 0.64), (0, 2.86)), cut.dark, 0.03)
     for y in np.arange(0.98, 2.8, 0.42):
-        canvas.fill(points((-0.04, y), (0, y - 0.045), (0.04, y), (0, y + 0.045)), paint=cut.dark, cloth=True, depth=0)
+        canvas.fill(
+            points((-0.04, y), (0, y - 0.045), (0.04, y), (0, y + 0.045)),
+            paint=cut.dark,
+            cloth=True,
+            depth=0,
+        )
     if name != "Rib Collar":
         for half in _COLLARS[name]:
             _pair(canvas, half, light, cut.dark)
@@ -89,7 +100,11 @@ def draw_neck(canvas: Canvas, name: str, cut: Cut) -> None:
 
 def _draw_turtle(canvas: Canvas, cut: Cut, top: float) -> None:
     high = top < 0.1  # noqa: PLR2004 - above it the neck is folded over
-    right = [(0.31, top), (0.34, 0.3), (0.42, 0.5)] if not high else [(0.34, top), (0.38, 0.2), (0.4, 0.46)]
+    right = (
+        [(0.31, top), (0.34, 0.3), (0.42, 0.5)]
+        if not high
+        else [(0.34, top), (0.38, 0.2), (0.4, 0.46)]
+    )
     band = both_sides(np.concatenate([spline(right), points((0.2, 0.58), (0.0, 0.6))]))
     canvas.fill(band, paint=shade(cut.colour, 0.86), cloth=True)
     for x in np.linspace(-0.28, 0.28, 7):
@@ -102,22 +117,32 @@ def _draw_turtle(canvas: Canvas, cut: Cut, top: float) -> None:
 
 def _draw_ruffle(canvas: Canvas, cut: Cut) -> None:
     for height, spread, dark in ((0.46, 0.66, 0.78), (0.2, 0.52, 0.95)):
-        path = spline([(-spread, height - 0.1), (-0.4 * spread, height + 0.12), (0.4 * spread, height + 0.12), (spread, height - 0.1)], 16)
+        path = spline(
+            [
+                (-spread, height - 0.1),
+                (-0.4 * spread, height + 0.12),
+                (0.4 * spread, height + 0.12),
+                (spread, height - 0.1),
+            ],
+            16,
+        )
         wave = 0.13 + 0.065 * np.sin(np.linspace(0, 15 * np.pi, len(path)))
         frill = ribbon(path, wave)
         canvas.fill(frill, paint=shade(cut.colour, dark), cloth=True, depth=0.15)
         canvas.border(frill, cut.dark, 0.03)
-        _rows(canvas, path - (0, 0.12), path + (0, 0.12), 14, shade(cut.colour, 0.6))
+        _rows(canvas, np.add(path, (0, -0.12)), np.add(path, (0, 0.12)), 14, shade(cut.colour, 0.6))
 
 
 def _draw_cowl(canvas: Canvas, cut: Cut) -> None:
     opening = spline([(-0.5, 0.4), (-0.3, 0.7), (0, 0.82), (0.3, 0.7), (0.5, 0.4)])
     drape = spline([(-0.66, 0.44), (-0.56, 1.0), (0, 1.46), (0.56, 1.0), (0.66, 0.44)])
-    canvas.fill(np.concatenate([opening, drape[::-1]]), paint=shade(cut.colour, 0.92), cloth=True, depth=0.2)
+    canvas.fill(
+        np.concatenate([opening, drape[::-1]]), paint=shade(cut.colour, 0.92), cloth=True, depth=0.2
+    )
     for share in (0.0, 0.28, 0.55, 0.8, 1.0):
         fold = opening + share * (drape - opening)
         canvas.line(fold, shade(cut.colour, 0.5 if share in {0.0, 1.0} else 0.66), 0.045)
-        canvas.line(fold + (0, 0.05), shade(cut.colour, 1.25), 0.03)
+        canvas.line(np.add(fold, (0, 0.05)), shade(cut.colour, 1.25), 0.03)
 
 
 def draw_lapel(canvas: Canvas, name: str, cut: Cut) -> None:

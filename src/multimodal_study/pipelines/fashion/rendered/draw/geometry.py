@@ -62,20 +62,22 @@ def ellipse(x: float, y: float, rx: float, ry: float, steps: int = 28) -> Points
 
 @dataclass(frozen=True)
 class Camera:
-    """From body coordinates to pixels of the enlarged drawing."""
+    """From body coordinates to pixels of the picture."""
 
     scale: float
     """Pixels of a head height."""
     x: float
-    """Pixel column of the body's axis."""
+    """Pixel column of the body's axis at the floor."""
     y: float
     """Pixel row of the chin."""
     lean: float = 0.0
     """Sideways shift per head height above the floor."""
     floor: float = 5.6
 
-    def pixels(self, outline: Points) -> list[tuple[float, float]]:
-        """Pixel positions of body coordinates, as Pillow takes them."""
-        x = self.x + self.scale * (outline[:, 0] + self.lean * (self.floor - outline[:, 1]))
-        y = self.y + self.scale * outline[:, 1]
-        return list(zip(x.tolist(), y.tolist(), strict=True))
+    def pixels(self, outline: Points) -> Points:
+        """Pixel positions of body coordinates: float ``[n, 2]``."""
+        aside = self.lean * (self.floor - outline[:, 1])
+        return np.stack([outline[:, 0] + aside, outline[:, 1]], axis=1) * self.scale + (
+            self.x,
+            self.y,
+        )

@@ -95,7 +95,13 @@ def _side(profile: list[tuple[float, float]], hem: float, sag: float) -> Points:
 def skirt_outline(hem: float, flare: float, top: float = WAIST) -> Points:
     """A skirt from the waist to ``hem``."""
     wide = 0.92 + 0.5 * flare
-    profile = [(0.57, top), (0.74, 2.45), (0.86, HIP), (0.86 + 0.3 * (wide - 0.86), 3.6), (wide, 5.75)]
+    profile = [
+        (0.57, top),
+        (0.74, 2.45),
+        (0.86, HIP),
+        (0.86 + 0.3 * (wide - 0.86), 3.6),
+        (wide, 5.75),
+    ]
     return both_sides(_side(profile, hem, 0.09))
 
 

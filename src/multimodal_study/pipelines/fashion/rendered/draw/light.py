@@ -20,7 +20,7 @@ def lit(image: Image.Image, light: str, rng: np.random.Generator) -> Image.Image
     """The picture under a light, with noise; the draws do not depend on the light."""
     pixels = np.asarray(image, dtype=np.float32)
     noise = rng.normal(0, _NOISE, size=pixels.shape[:2]).astype(np.float32)[..., None]
-    right = bool(rng.random() < 0.5)  # noqa: PLR2004 - either side
+    right = bool(rng.integers(2))
     out = pixels * np.asarray(_WHITE[light], dtype=np.float32)
     if light == "from the side":
         fall = np.linspace(1.2, 0.42, pixels.shape[1], dtype=np.float32)

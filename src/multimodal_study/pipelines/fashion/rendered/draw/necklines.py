@@ -44,27 +44,34 @@ def _symmetric(left: Points) -> Points:
     return np.concatenate([left, mirrored(left)])
 
 
+_LOBE = spline([(-0.56, 0.82), (-0.44, 0.78), (-0.22, 0.84), (-0.06, 1.06), (0.0, 1.24)])
+_CUTS: dict[str, tuple[Points, float]] = {
+    "Strapless Neck": (
+        spline([(-0.8, 1.1), (-0.4, 1.06), (0, 1.1), (0.4, 1.06), (0.8, 1.1)]), 1.0,
+    ),
+    "Off Shoulder": (
+        spline([(-1.0, 0.86), (-0.5, 1.0), (0, 1.04), (0.5, 1.0), (1.0, 0.86)]), 1.0,
+    ),
+    "One Shoulder Neckline": (
+        spline([(-1.2, 1.32), (-0.72, 1.16), (-0.1, 0.86), (0.44, 0.36)]), 0.0,
+    ),
+    "Deep V Neckline": (
+        points((-0.42, 0.36), (-0.26, 0.95), (0, 1.86), (0.26, 0.95), (0.42, 0.36)), 0.0,
+    ),
+    "V Neckline": (points((-0.4, 0.36), (0, 1.16), (0.4, 0.36)), 0.0),
+    "Straight Neck": (spline([(-0.74, 0.52), (-0.36, 0.55), (0.36, 0.55), (0.74, 0.52)]), 0.0),
+    "Square Neckline": (points((-0.5, 0.36), (-0.46, 1.0), (0.46, 1.0), (0.5, 0.36)), 0.0),
+    "Sweat Heart Neck": (_symmetric(np.concatenate([points((-0.58, 0.36)), _LOBE])), 0.0),
+    "Round Neckline": (
+        spline([(-0.4, 0.36), (-0.3, 0.66), (0, 0.8), (0.3, 0.66), (0.4, 0.36)]), 0.0,
+    ),
+}  # fmt: skip
+"""Neckline to the edge of its cut, and how far beyond the edge's ends all is cut away."""
+
+
 def opening(name: str) -> Opening:
     """The cut of a neckline by FashionAI's name."""
-    if name == "Strapless Neck":
-        return _closed_above(spline([(-0.8, 1.1), (-0.4, 1.06), (0, 1.1), (0.4, 1.06), (0.8, 1.1)]), 1)
-    if name == "Off Shoulder":
-        return _closed_above(spline([(-1.0, 0.86), (-0.5, 1.0), (0, 1.04), (0.5, 1.0), (1.0, 0.86)]), 1)
-    if name == "One Shoulder Neckline":
-        return _closed_above(spline([(-1.2, 1.32), (-0.72, 1.16), (-0.1, 0.86), (0.44, 0.36)]), 0)
-    if name == "Deep V Neckline":
-        return _closed_above(points((-0.42, 0.36), (-0.26, 0.95), (0, 1.86), (0.26, 0.95), (0.42, 0.36)))
-    if name == "V Neckline":
-        return _closed_above(points((-0.4, 0.36), (0, 1.16), (0.4, 0.36)))
-    if name == "Straight Neck":
-        return _closed_above(spline([(-0.74, 0.52), (-0.36, 0.55), (0.36, 0.55), (0.74, 0.52)]))
-    if name == "Square Neckline":
-        return _closed_above(points((-0.5, 0.36), (-0.46, 1.0), (0.46, 1.0), (0.5, 0.36)))
-    if name == "Sweat Heart Neck":
-        lobe = spline([(-0.56, 0.82), (-0.44, 0.78), (-0.22, 0.84), (-0.06, 1.06), (0.0, 1.24)])
-        left = np.concatenate([points((-0.58, 0.36)), lobe])
-        return _closed_above(_symmetric(left))
-    return _closed_above(spline([(-0.4, 0.36), (-0.3, 0.66), (0, 0.8), (0.3, 0.66), (0.4, 0.36)]))
+    return _closed_above(*_CUTS[name])
 
 
 def draw_neckline_edge(canvas: Canvas, name: str, cut: Cut) -> None:
@@ -83,4 +90,4 @@ def draw_off_shoulder_band(canvas: Canvas, arms: tuple[Arm, Arm], cut: Cut) -> N
     canvas.border(band, cut.dark)
     for share in np.linspace(0.06, 0.94, 12):
         at = path[int(share * (len(path) - 1))]
-        canvas.line(np.stack([at - (0, 0.1), at + (0, 0.11)]), shade(cut.colour, 0.62), 0.025)
+        canvas.line(np.add(at, [(0, -0.1), (0, 0.11)]), shade(cut.colour, 0.62), 0.025)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from multimodal_study.pipelines.fashion.rendered.draw import body, cloth, collars, covers, lengths
-from multimodal_study.pipelines.fashion.rendered.draw.canvas import ENLARGED, Canvas, Colour
+from multimodal_study.pipelines.fashion.rendered.draw.canvas import Canvas, Colour
 from multimodal_study.pipelines.fashion.rendered.draw.geometry import Camera, ellipse, points
 from multimodal_study.pipelines.fashion.rendered.draw.lengths import HEMS, HIDDEN_HEM, SLEEVES, Cut
 from multimodal_study.pipelines.fashion.rendered.draw.light import lit
@@ -20,7 +20,12 @@ from multimodal_study.pipelines.fashion.rendered.draw.necklines import (
     opening,
 )
 from multimodal_study.pipelines.fashion.rendered.draw.scene import scene
-from multimodal_study.pipelines.fashion.rendered.factors import ATTRIBUTES, CATEGORIES, FACTORS, INVISIBLE
+from multimodal_study.pipelines.fashion.rendered.factors import (
+    ATTRIBUTES,
+    CATEGORIES,
+    FACTORS,
+    INVISIBLE,
+)
 
 _FRAMES = {
     "skirt": (1.5, 5.9),
@@ -32,9 +37,10 @@ _FRAMES = {
 }
 """Category to top and bottom of the picture, in heads below the chin."""
 _EASE = {"dress": 0.02, "blouse": 0.05, "jumper": 0.11, "coat": 0.13}
+_HALF = 128
+"""Cover from which a pixel counts as garment or figure."""
 _SHIRT: Colour = (226, 226, 222)
 _UNDER: Colour = (62, 62, 72)
-_BELTED = ("skirt", "trousers")
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Picture:
     figure: np.ndarray[Any, Any]
     """Bool ``[size, size]``: pixels of mannequin, garment and what covers them."""
     camera: Camera
-    """From body coordinates to pixels of the enlarged drawing."""
+    """From body coordinates to pixels."""
 
 
 @dataclass
@@ -95,21 +101,16 @@ def draw(
         seed: Of everything that does not matter: framing, skin, folds, noise.
         blends: Length attribute to another value and how far to go towards it (0 to 1).
     """
-    side = size * ENLARGED
     streams = np.random.default_rng(seed).spawn(4)
-    camera = _camera(values, side, streams[0])
-    canvas = Canvas(scene(values["background"], side, streams[1]), camera)
+    camera = _camera(values, size, streams[0])
+    canvas = Canvas(scene(values["background"], size, streams[1]), camera)
     _ground_shadow(canvas)
-    sitting = _sitting(canvas, values, side, streams[2], blends or {})
+    sitting = _sitting(canvas, values, size, streams[2], blends or {})
     body.draw_body(canvas, sitting.looks)
     _GARMENTS[values["category"]](sitting)
-    small = canvas.image.resize((size, size), Image.Resampling.BOX)
-    image = lit(small, values["light"], streams[3])
-    masks = [
-        np.asarray(mask.resize((size, size), Image.Resampling.BOX)) > 127  # noqa: PLR2004 - half
-        for mask in (canvas.garment, canvas.figure)
-    ]
-    return Picture(image, masks[0], masks[1], camera)
+    image = lit(canvas.image, values["light"], streams[3])
+    garment, figure = (np.asarray(mask) >= _HALF for mask in (canvas.garment, canvas.figure))
+    return Picture(image, garment, figure, camera)
 
 
 def _camera(values: dict[str, str], side: int, rng: np.random.Generator) -> Camera:
@@ -144,15 +145,15 @@ def _sitting(
 
 
 def _ground_shadow(canvas: Canvas) -> None:
-    shadow = canvas.mask(ellipse(0.0, 5.6, 1.2, 0.16)).filter(
-        ImageFilter.GaussianBlur(canvas.camera.scale * 0.12)
-    )
-    canvas.image.paste((52, 48, 48), mask=shadow.point(lambda value: int(value * 0.5)))
+    shadow = canvas.stencil(ellipse(0.0, 5.6, 1.2, 0.16), margin=0.4)
+    if shadow is not None:
+        soft = shadow.cover.filter(ImageFilter.GaussianBlur(canvas.camera.scale * 0.12))
+        canvas.image.paste((52, 48, 48), shadow.box, soft.point([i // 2 for i in range(256)]))
 
 
 def _top(sitting: _Sitting, hem: float, ease: float, hole: Any, waist: float = 0.0) -> None:
-    mask = sitting.canvas.mask(lengths.bodice_outline(hem, ease, waist), holes=(hole,))
-    sitting.canvas.paint(mask, sitting.cut.cloth, cloth=True)
+    shape = sitting.canvas.stencil(lengths.bodice_outline(hem, ease, waist), holes=(hole,))
+    sitting.canvas.paint(shape, sitting.cut.cloth, cloth=True)
 
 
 def _sleeves(sitting: _Sitting, ease: float, begin: tuple[float, float] = (0.0, 0.0)) -> None:
@@ -215,10 +216,16 @@ def _dress(sitting: _Sitting) -> None:
     canvas, cut = sitting.canvas, sitting.cut
     neckline = sitting.values["neckline_design"]
     drawn = neckline if neckline != INVISIBLE else FACTORS["neckline_design"].neutral
-    canvas.fill(lengths.skirt_outline(_hem(sitting, "skirt_length"), cut.flare), paint=cut.cloth, cloth=True)
+    canvas.fill(
+        lengths.skirt_outline(_hem(sitting, "skirt_length"), cut.flare), paint=cut.cloth, cloth=True
+    )
     _top(sitting, body.WAIST + 0.06, _EASE["dress"], opening(drawn).hole)
     draw_neckline_edge(canvas, drawn, cut)
-    canvas.line(points((-0.6, body.WAIST + 0.04), (0, body.WAIST + 0.08), (0.6, body.WAIST + 0.04)), cut.dark, 0.09)
+    canvas.line(
+        points((-0.6, body.WAIST + 0.04), (0, body.WAIST + 0.08), (0.6, body.WAIST + 0.04)),
+        cut.dark,
+        0.09,
+    )
     _box(sitting, "skirt_length")
     _sleeves(sitting, 0.05, SLEEVES_BEGIN.get(drawn, (0.0, 0.0)))
     if drawn == "Off Shoulder":
@@ -232,7 +239,9 @@ def _blouse(sitting: _Sitting) -> None:
     collar = sitting.values["collar_design"]
     _top(sitting, 2.92, _EASE["blouse"], collars.V_OPENING, 0.06)
     _sleeves(sitting, 0.07)
-    collars.draw_collar(sitting.canvas, collar if collar != INVISIBLE else "Shirt Collar", sitting.cut)
+    collars.draw_collar(
+        sitting.canvas, collar if collar != INVISIBLE else "Shirt Collar", sitting.cut
+    )
     if collar == INVISIBLE:
         covers.draw_scarf(sitting.canvas, sitting.wool)
 

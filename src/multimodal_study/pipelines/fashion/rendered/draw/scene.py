@@ -37,11 +37,15 @@ def _room(pen: Pen, rng: Random) -> None:
     pen.line([(left + 15, 8), (left + 15, 62)], fill=(150, 110, 76), width=1)
     pen.line([(left, 34), (left + 30, 34)], fill=(150, 110, 76), width=1)
     right = int(rng.integers(92, 104))
-    pen.polygon([(right, 34), (right + 16, 34), (right + 20, 52), (right - 4, 52)], fill=(246, 226, 160))
+    pen.polygon(
+        [(right, 34), (right + 16, 34), (right + 20, 52), (right - 4, 52)], fill=(246, 226, 160)
+    )
     pen.line([(right + 8, 52), (right + 8, 104)], fill=(90, 74, 60), width=2)
     pen.rectangle([0, 96, _SMALL, 100], fill=(246, 242, 234))
     for row in range(100, _SMALL, 6):
-        pen.rectangle([0, row, _SMALL, row + 5], fill=shade((158, 112, 72), float(rng.uniform(0.85, 1.0))))
+        pen.rectangle(
+            [0, row, _SMALL, row + 5], fill=shade((158, 112, 72), float(rng.uniform(0.85, 1.0)))
+        )
 
 
 def _bricks(pen: Pen, rng: Random) -> None:
@@ -86,7 +90,7 @@ def _street(pen: Pen, rng: Random) -> None:
         pen.rectangle([left, top, left + width, 98], fill=tone)
         for y in range(top + 5, 88, 12):
             for x in range(left + 4, left + width - 6, 9):
-                pane = (250, 232, 168) if rng.random() < 0.3 else (70, 84, 104)
+                pane = (70, 84, 104) if rng.integers(3) else (250, 232, 168)
                 pen.rectangle([x, y, x + 4, y + 6], fill=pane)
         left += width + 2
     pen.rectangle([0, 98, _SMALL, 106], fill=(172, 168, 164))
