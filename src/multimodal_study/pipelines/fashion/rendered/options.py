@@ -11,7 +11,7 @@ from multimodal_study.errors import InputError
 from multimodal_study.pipelines.fashion.rendered.factors import ATTRIBUTES, FACTORS, Carrier
 from multimodal_study.pipelines.fashion.rendered.rule import Rule, factor_rule, read_rule
 
-_GARMENTS = [["skirt", "trousers", "dress"], ["coat", "blouse", "jumper"]]
+_GARMENTS = [["dress", "coat", "blouse", "jumper"], ["skirt", "trousers"]]
 _WARM = [["red", "orange", "yellow", "pink"], ["green", "turquoise", "blue", "purple"]]
 _PLACES = [["studio", "room", "bricks"], ["park", "beach", "street"]]
 _OCCASIONS = [["office", "wedding"], ["holiday", "sport"]]
@@ -34,9 +34,9 @@ DEFAULTS: dict[str, Any] = {
             "components": {
                 "garment": {"category": _GARMENTS},
                 "shared": {"colour": _WARM},
-                "seen": {"background": _PLACES},
+                "seen": {"pattern": _PATTERNS},
                 "told": {"occasion": _OCCASIONS},
-                "joint": {"pattern": _PATTERNS, "season": _SEASONS},
+                "joint": {"background": _PLACES, "season": _SEASONS},
             },
             "digits": [
                 {"by": "garment", "of": ["joint", "seen"]},
@@ -49,8 +49,8 @@ DEFAULTS: dict[str, Any] = {
             "digits": ["shared"],
         },
         "image_unique": {
-            "classes": ["indoors", "outdoors"],
-            "components": {"seen": {"background": _PLACES}},
+            "classes": ["soft", "linear"],
+            "components": {"seen": {"pattern": _PATTERNS}},
             "digits": ["seen"],
         },
         "text_unique": {
@@ -60,7 +60,7 @@ DEFAULTS: dict[str, Any] = {
         },
         "synergy": {
             "classes": ["matching", "contrasting"],
-            "components": {"joint": {"pattern": _PATTERNS, "season": _SEASONS}},
+            "components": {"joint": {"background": _PLACES, "season": _SEASONS}},
             "digits": ["joint"],
         },
     },

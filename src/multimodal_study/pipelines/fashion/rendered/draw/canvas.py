@@ -114,8 +114,10 @@ class Canvas:
         cover, box = stencil.cover, stencil.box
         self.figure.paste(255, box, cover)
         self.garment.paste(255 if cloth else 0, box, cover)
-        textured = isinstance(paint, Image.Image)
-        fill = paint.crop(box) if textured else Image.new("RGB", cover.size, paint)
+        if isinstance(paint, Image.Image):
+            fill = paint.crop(box)
+        else:
+            fill = Image.new("RGB", cover.size, paint)
         if depth:
             dark = cover.filter(ImageFilter.GaussianBlur(self.camera.scale * _EDGE))
             dark = dark.point(_curve(depth))

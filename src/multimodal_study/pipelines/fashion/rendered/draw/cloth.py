@@ -63,7 +63,8 @@ def _pattern(name: str, side: int, rng: np.random.Generator) -> Field | None:
         return _soft((0.25 - radius) * 14)
     if name == "floral":
         petals = 0.27 + 0.13 * np.cos(5 * np.arctan2(dv, du) + row)
-        return _soft((petals - radius) * 12) * (1 - _soft((0.11 - radius) * 14))
+        flower: Field = _soft((petals - radius) * 12) * (1 - _soft((0.11 - radius) * 14))
+        return flower
     return None
 
 
