@@ -1,6 +1,6 @@
 """Draw every value of every attribute once, to be looked at.
 
-    python benchmarks/contact_sheet.py docs/images/rendered.png
+python benchmarks/contact_sheet.py docs/images/rendered.png
 """
 
 from __future__ import annotations

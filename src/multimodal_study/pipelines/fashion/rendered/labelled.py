@@ -77,12 +77,7 @@ def write_labelled_tree(
             ``root`` holds something else. Nothing is written then.
     """
     chosen = read_options(options)
-    rows = _read(label_csv)
-    if limit is not None:
-        if limit < 1:
-            raise InputError(f"limit is {limit}, expected at least 1 or null for all rows")
-        step = max(len(rows) / limit, 1.0)
-        rows = [rows[int(at * step)] for at in range(min(limit, len(rows)))]
+    rows = _spread(_read(label_csv), limit)
     photos: dict[str, _Photo] = {}
     for row in rows:
         photos.setdefault(row[0], _photo(row, check_seed(seed)))
@@ -119,6 +114,15 @@ def _read(label_csv: Path) -> list[list[str]]:
     if not rows:
         raise InputError(f"{label_csv} has no rows")
     return rows
+
+
+def _spread(rows: list[list[str]], limit: int | None) -> list[list[str]]:
+    """``limit`` of the rows, at equal distances."""
+    if limit is None or limit >= len(rows):
+        return rows
+    if limit < 1:
+        raise InputError(f"limit is {limit}, expected at least 1 or null for all rows")
+    return [rows[at * len(rows) // limit] for at in range(limit)]
 
 
 def _check(where: str, row: list[str]) -> None:
