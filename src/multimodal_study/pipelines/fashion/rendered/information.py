@@ -29,7 +29,8 @@ Table = np.ndarray[Any, Any]
 
 _STEPS = 2000
 _FITTING = 200
-_TOLERANCE = 1e-12
+_TOLERANCE = 1e-10
+"""Change, in bits or in probability, at which an iteration has arrived."""
 
 
 def information(options: Options, task: str) -> dict[str, Any]:
@@ -120,15 +121,20 @@ def unique_information(joint: Table) -> float:
     label = joint.sum(axis=(0, 1), keepdims=True)
     first, second = joint.sum(axis=1, keepdims=True), joint.sum(axis=0, keepdims=True)
     q = np.divide(first * second, label, out=np.zeros_like(joint), where=label > 0)
+    found = _conditional(q)
     for _ in range(_STEPS):
         weight = q.sum(axis=(0, 2), keepdims=True)
         target = q.sum(axis=0, keepdims=True) * q.sum(axis=2, keepdims=True)
         target = np.divide(target, weight, out=np.zeros_like(q), where=weight > 0)
-        fitted = _fit(target, first, second)
-        change = np.abs(fitted - q).max()
-        q = fitted
-        if change < _TOLERANCE:
+        q = _fit(target, first, second)
+        before, found = found, _conditional(q)
+        if before - found < _TOLERANCE:
             break
+    return found
+
+
+def _conditional(q: Table) -> float:
+    """``I(Y; X | Z)`` of a table ``[x, z, y]``, in bits."""
     return _mutual(q.reshape(-1, q.shape[2])) - _mutual(q.sum(axis=0))
 
 
