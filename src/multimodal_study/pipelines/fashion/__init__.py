@@ -1,0 +1,1 @@
+"""Fashion: pictures of garments and what is said about them."""
