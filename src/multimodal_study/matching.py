@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 Array = np.ndarray[Any, Any]
 MATCHED: tuple[Split, Split] = ("validation", "test")
 _QUERIES_TOGETHER = 1024
-_PAIRS_TOGETHER = 4096
+_PAIRS_TOGETHER = 2048
 
 
 def match_candidates(

@@ -93,11 +93,11 @@ def test_gradients_reach_every_modality(variant: str) -> None:
 @variants
 def test_overfits_eight_pairs(variant: str) -> None:
     features = paired()
-    module, batch = build(features, **VARIANTS[variant]), pick(gather(features, 10), range(10))
+    module = build(features, **{"coattention_depth": 1, **VARIANTS[variant]})
     # Items 2 and 4 repeat a text and a picture: no embedding could tell them apart.
-    batch = pick(batch, [0, 1, 3, 5, 6, 7, 8, 9])
-    optimiser = torch.optim.Adam(module.parameters(), lr=0.005)
-    for _ in range(150):
+    batch = pick(gather(features, 10), [0, 1, 3, 5, 6, 7, 8, 9])
+    optimiser = torch.optim.Adam(module.parameters(), lr=0.01)
+    for _ in range(60):
         optimiser.zero_grad()
         module.loss(batch).backward()
         optimiser.step()

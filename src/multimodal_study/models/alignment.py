@@ -83,7 +83,8 @@ def draw_wrong_pairs(
         Texts int64 ``[k]`` and pictures int64 ``[k]``, as rows of ``scores`` ``[b, b]``.
     """
     rows = torch.arange(len(scores), device=scores.device)
-    texts, pictures = [], []
+    texts: list[Tensor] = []
+    pictures: list[Tensor] = []
     for own, table, kept, wrong in (
         (rows[0::2], scores, texts, pictures),
         (rows[1::2], scores.T, pictures, texts),

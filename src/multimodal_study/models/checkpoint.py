@@ -134,7 +134,8 @@ class _Source:
 def _copy_lxmert(source: _Source, body: TwoStreams) -> None:
     stacks = {"text": "encoder.layer", "image": "encoder.r_layers"}
     for side in SIDES:
-        for number, block in enumerate(body.streams[side]):  # type: ignore[arg-type]
+        blocks: list[SelfBlock] = list(body.streams[side])  # type: ignore[arg-type]
+        for number, block in enumerate(blocks):
             key = f"{stacks[side]}.{number}"
             _lxmert_block(source, block, f"{key}.attention", f"{key}.intermediate", f"{key}.output")
     for number, block in enumerate(body.coattention):

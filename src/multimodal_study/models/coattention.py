@@ -98,12 +98,14 @@ class Residual(nn.Module):
 
     def before(self, x: Tensor) -> Tensor:
         """What the sublayer reads."""
-        return self.norm(x) if self.pre else x
+        normed: Tensor = self.norm(x) if self.pre else x
+        return normed
 
     def after(self, x: Tensor, change: Tensor) -> Tensor:
         """The sum of ``x`` and what the sublayer made."""
         total = x + self.dropout(change)
-        return total if self.pre else self.norm(total)
+        normed: Tensor = total if self.pre else self.norm(total)
+        return normed
 
 
 class SelfBlock(nn.Module):
