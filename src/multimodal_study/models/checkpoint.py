@@ -13,6 +13,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -134,10 +135,15 @@ class _Source:
 def _copy_lxmert(source: _Source, body: TwoStreams) -> None:
     stacks = {"text": "encoder.layer", "image": "encoder.r_layers"}
     for side in SIDES:
-        blocks: list[SelfBlock] = list(body.streams[side])  # type: ignore[arg-type]
-        for number, block in enumerate(blocks):
+        for number, own_block in enumerate(cast(nn.ModuleList, body.streams[side])):
             key = f"{stacks[side]}.{number}"
-            _lxmert_block(source, block, f"{key}.attention", f"{key}.intermediate", f"{key}.output")
+            _lxmert_block(
+                source,
+                cast(SelfBlock, own_block),
+                f"{key}.attention",
+                f"{key}.intermediate",
+                f"{key}.output",
+            )
     for number, block in enumerate(body.coattention):
         key = f"encoder.x_layers.{number}"
         # LXMERT reads both ways with one set of weights; here each direction starts from it.
