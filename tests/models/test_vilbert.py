@@ -97,7 +97,8 @@ def test_overfits_eight_pairs(variant: str) -> None:
     # Items 2 and 4 repeat a text and a picture: no embedding could tell them apart.
     batch = pick(gather(features, 10), [0, 1, 3, 5, 6, 7, 8, 9])
     optimiser = torch.optim.Adam(module.parameters(), lr=0.01)
-    for _ in range(60):
+    # What is masked at random teaches the other objectives more slowly.
+    for _ in range(160 if module.masked else 70):
         optimiser.zero_grad()
         module.loss(batch).backward()
         optimiser.step()
