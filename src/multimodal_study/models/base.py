@@ -16,7 +16,9 @@ from multimodal_study.data.batches import Batch
 ClassWeights = Literal["none", "balanced"]
 SCALED = "16-mixed"
 """Lightning's precision in which gradients are scaled: fused optimisers cannot be used."""
-Capability = Literal["retrieval", "generation", "missing_modality", "attention"]
+Capability = Literal["retrieval", "matching", "generation", "missing_modality", "attention"]
+Parts = tuple[Tensor, ...]
+"""What matching needs of one side of some examples: tensors with a row per example."""
 
 
 class Optimisation(Protocol):
@@ -154,6 +156,28 @@ class FusionModule(LightningModule):
         """
         return {}
 
+    @classmethod
+    def abilities(cls, config: Any) -> frozenset[Capability]:
+        """The ``capabilities`` that are left with the parameters ``config``."""
+        return cls.capabilities
+
+    @property
+    def match_candidates(self) -> int:
+        """Items, best by embedding, that a query is matched with; 0: none."""
+        return 0
+
+    def sides(self, batch: Batch) -> dict[str, Parts]:
+        """Origin to what :meth:`match` needs of it; empty without the capability ``matching``."""
+        return {}
+
+    def match(self, sides: dict[str, Parts]) -> Tensor:
+        """How well two origins fit, row by row: ``[b]``, higher is better.
+
+        Args:
+            sides: What :meth:`sides` made of either origin, of the same or of other examples.
+        """
+        raise NotImplementedError
+
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of the batch, nats (or squared units for a regression)."""
         return self.output_loss(self(batch), batch.target, batch.scored)
@@ -174,8 +198,11 @@ class FusionModule(LightningModule):
         return _masked_cross_entropy(output, target, scored, weight, smoothing)
 
     def validation_loss(self, batch: Batch) -> Tensor:
-        """What chooses the epoch: the plain loss, unweighted and unsmoothed (nats)."""
-        output = self(batch)
+        """What chooses the epoch: :meth:`plain_loss`, and what else a paradigm learns."""
+        return self.plain_loss(self(batch), batch)
+
+    def plain_loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of what :meth:`forward` returns, unweighted and unsmoothed (nats)."""
         if self.task.kind == "regression":
             return F.mse_loss(output[:, 0].float(), batch.target)
         return F.cross_entropy(among(batch.scored, output.float()), batch.target)

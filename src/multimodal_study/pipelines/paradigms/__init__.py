@@ -42,6 +42,12 @@ def _transformer() -> Any:
     return transformer.Transformer, transformer.Config
 
 
+def _vilbert() -> Any:
+    from multimodal_study.models import vilbert
+
+    return vilbert.Vilbert, vilbert.Config
+
+
 def _majority() -> Any:
     from multimodal_study.baselines import majority
 
@@ -69,6 +75,7 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "early": lambda: supervised("early", _early),
     "late": lambda: supervised("late", _late),
     "intermediate": lambda: supervised("intermediate", _intermediate),
+    "vilbert": lambda: supervised("vilbert", _vilbert),
     "transformer": lambda: end_to_end("transformer", _transformer),
 }
 
