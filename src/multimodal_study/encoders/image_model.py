@@ -74,10 +74,12 @@ def find_model(model: str) -> ImageModel:
     return ImageModel(name, folder, _digest(files, _stamps(files)))
 
 
-def load_efficientnet(size: int) -> Any:
-    """EfficientNet-Lite0 with its ImageNet weights, for square pictures of ``size`` pixels.
+def load_efficientnet(size: int | None) -> Any:
+    """EfficientNet-Lite0 with its ImageNet weights, in evaluation mode.
 
-    The padding of its convolutions belongs to the size; everything is in evaluation mode.
+    Args:
+        size: Pixels of a side, by which its convolutions pad; None: by what they meet, which
+            cannot be exported.
     """
     import torch
     from efficientnet_lite_pytorch import EfficientNet
