@@ -101,14 +101,16 @@ def measure(paths: list[Path], rounds: int, cache: Path) -> dict[str, Any]:
     for encode in sides.values():
         encode(paths[:EAGER_BATCH])
     seconds: dict[str, list[float]] = {name: [] for name in sides}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in sides}
     vectors: dict[str, Floats] = {}
     loads = []
     for turn in range(rounds):
         names = list(sides)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             vectors[name] = sides[name](paths)
             seconds[name].append(time.perf_counter() - start)
+            cpu_seconds[name].append(time.process_time() - cpu)
         loads.append(os.getloadavg()[0])
     rate = {name: len(paths) / median(took) for name, took in seconds.items()}
     others = [name for name in sides if name != "ours"]
@@ -119,6 +121,7 @@ def measure(paths: list[Path], rounds: int, cache: Path) -> dict[str, Any]:
         "batch": {"ours": BATCH, "torch_eager": EAGER_BATCH},
         "encoder": ours.identity,
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "pictures_per_second": rate,
         "ratio": {name: rate["ours"] / rate[name] for name in others},
         "ratio_by_round": {

@@ -278,7 +278,8 @@ def _decode(image: Image.Image, at_least: tuple[int, int] | None) -> Image.Image
             white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
             rgb = Image.alpha_composite(white, layer).convert("RGB")
         else:
-            rgb = image.convert("RGB")
+            # Pillow copies even where nothing is to be converted.
+            rgb = image if image.mode == "RGB" else image.convert("RGB")
     except Exception as error:  # damaged data fails with OSError, SyntaxError, struct.error ...
         raise _Refused("truncated", f"{type(error).__name__}: {error}") from error
     return upright(rgb, turned)
