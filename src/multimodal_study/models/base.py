@@ -142,8 +142,8 @@ class FusionModule(LightningModule):
 
         A network that reads pixels puts in their place what it makes of them.
         """
-        encoders = getattr(self, "encoders", None)
-        condensed: Batch = batch if encoders is None else encoders.condense(batch)
+        condense = getattr(getattr(self, "encoders", None), "condense", None)
+        condensed: Batch = batch if condense is None else condense(batch)
         return condensed
 
     def finish(self, batches: list[Batch]) -> None:
