@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, Self
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import VECTORS, Kind, Modality, Task
 from multimodal_study.data.batches import Batch
+from multimodal_study.models.image_network import PixelsConfig
 
 ClassWeights = Literal["none", "balanced"]
 SCALED = "16-mixed"
@@ -85,8 +87,12 @@ class FusionConfig:
     weight_decay: float
     label_smoothing: float
     class_weights: ClassWeights
+    pixels: PixelsConfig = field(default_factory=PixelsConfig, kw_only=True)
+    """How the image network learns, where a dataset gives pixels; a mapping is taken too."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.pixels, Mapping):
+            object.__setattr__(self, "pixels", PixelsConfig(**self.pixels))
         check("embed_dim", self.embed_dim, 1, 65536)
         for name in ("dropout", "words_dropout", "modality_dropout", "label_smoothing"):
             check(name, getattr(self, name), 0.0, 0.95)
@@ -132,6 +138,15 @@ class FusionModule(LightningModule):
             )
             weights = counts.sum() / (self.task.outputs * counts.clamp_min(1))
             self.get_buffer("loss_weights").copy_(weights)
+
+    def condense(self, batch: Batch) -> Batch:
+        """What :meth:`start` needs of ``batch``; all training rows are in memory together there.
+
+        A network that reads pixels puts in their place what it makes of them.
+        """
+        condense = getattr(getattr(self, "encoders", None), "condense", None)
+        condensed: Batch = batch if condense is None else condense(batch)
+        return condensed
 
     def finish(self, batches: list[Batch]) -> None:
         """See the validation rows once, after the best weights are back.
@@ -252,10 +267,25 @@ class FusionModule(LightningModule):
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val, foreach=True)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay."""
-        matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
-        vectors = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
-        return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay.
+
+        A part that has a ``learning_rate_factor`` learns at that multiple of the learning rate.
+        """
+        factors: dict[Tensor, float] = {}
+        for part in self.modules():
+            own = getattr(part, "learning_rate_factor", None)
+            factors |= {} if own is None else dict.fromkeys(part.parameters(), own)
+        groups: list[dict[str, Any]] = []
+        for factor in dict.fromkeys([1.0, *factors.values()]):
+            rate = {} if factor == 1.0 else {"lr": factor * self.config.learning_rate}
+            same = [p for p in self.parameters() if factors.get(p, 1.0) == factor]
+            matrices = [p for p in same if p.requires_grad and p.ndim > 1]
+            vectors = [p for p in same if p.requires_grad and p.ndim <= 1]
+            groups += [
+                {"params": matrices, **rate},
+                {"params": vectors, "weight_decay": 0.0, **rate},
+            ]
+        return groups
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

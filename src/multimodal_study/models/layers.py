@@ -94,11 +94,13 @@ class Encoder(nn.Module):
         dropout: float,
         input_dropout: float,
         modality_dropout: float,
+        project: nn.Module | None = None,
     ) -> None:
+        """``project`` takes the place of the usual projection of the modality's kind."""
         super().__init__()
         words = modality.kind == "words"
         projection = WordsProjection if words else DenseProjection
-        self.project = projection(modality.width, d, input_dropout)
+        self.project = project or projection(modality.width, d, input_dropout)
         self.placeholder = nn.Parameter(torch.zeros(d))
         self.modality_dropout = modality_dropout
         self.deep = (
