@@ -12,24 +12,47 @@ torch: every ``kedro`` command pays for what this module imports.
 
 from kedro.pipeline import Pipeline
 
-from multimodal_study.pipelines import amazon, evaluation
+from multimodal_study.pipelines import amazon, evaluation, fashion
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell
 
-DATASETS = {"amazon": amazon.create_pipeline}
+DATASETS = {"amazon": amazon.create_pipeline, "fashion": fashion.create_pipeline}
 
 FITS: dict[str, tuple[str, ...]] = {
     "amazon": (
         "majority",
         "metadata_only",
         "tfidf",
+        "logistic",
         "text_only",
         "early",
         "late",
         "intermediate",
         "transformer",
     ),
+    "fashion": (
+        "majority",
+        "tfidf",
+        "logistic",
+        "image_only",
+        "text_only",
+        "early",
+        "late",
+        "intermediate",
+    ),
 }
 """Paradigms placed on each dataset, simple baselines first."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "fashion": {
+        "task_rows": "Items of each class by split, and whether the task asks about them.",
+        "factor_probes": (
+            "What a linear probe on frozen vectors reads of each factor, on test, against what the "
+            "construction says. Chance: the share of the most frequent value. The p-value is that "
+            "of an exact one-sided test against it; verdicts correct for the number of probes."
+        ),
+    },
+}
+"""Tables of a dataset that its page shows, with what they say."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -39,7 +62,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     everything = evaluation.front_page(list(DATASETS))
     for dataset, create in DATASETS.items():
         data = create()
-        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES)
+        complete = data + evaluation.compare(
+            dataset, FITS[dataset], BASELINES, TABLES.get(dataset, {})
+        )
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm)
             registry[f"{dataset}_{paradigm}"] = placed

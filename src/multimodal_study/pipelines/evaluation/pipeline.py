@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes
+from multimodal_study.pipelines.evaluation.comparisons import comparisons_of
 from multimodal_study.pipelines.evaluation.page import (
     draw,
     write_front_page,
@@ -17,8 +19,20 @@ from multimodal_study.pipelines.evaluation.page import (
 KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost")
 
 
-def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...]) -> Pipeline:
-    """Compare all cells of ``dataset``; ``unfitted`` ones predict as they fit."""
+def compare(
+    dataset: str,
+    paradigms: tuple[str, ...],
+    unfitted: tuple[str, ...],
+    tables: Mapping[str, str],
+) -> Pipeline:
+    """Compare all cells of ``dataset``.
+
+    Args:
+        dataset: Its name.
+        paradigms: Its cells.
+        unfitted: Paradigms that predict as they fit.
+        tables: Tables of the dataset that its page shows, with what they say.
+    """
     named = {
         f"{paradigm}_{kind}": f"{dataset}.{paradigm}.{kind}"
         for paradigm in paradigms
@@ -36,7 +50,8 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
         return nodes.leaderboard(pick(given, "metrics"), evaluation)
 
     def contributions(evaluation: dict[str, Any], **given: Any) -> Any:
-        return nodes.contributions(pick(given, "predictions"), pick(given, "metrics"), evaluation)
+        own = comparisons_of(dataset, evaluation)
+        return nodes.contributions(pick(given, "predictions"), pick(given, "metrics"), own)
 
     def costs(**given: Any) -> Any:
         return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
@@ -46,14 +61,15 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
 
     def report(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
         cells = {kind: pick(given, kind) for kind in ("metrics", "predictions", "history")}
-        return write_report(dataset, given, cells, evaluation, {"trainer": trainer})
+        own = {said: given[name] for name, said in tables.items()}
+        return write_report(dataset, given, cells, evaluation, {"trainer": trainer}, own)
 
-    def summarise(evaluation: dict[str, Any], **given: Any) -> Any:
-        return write_summary(dataset, pick(given, "metrics"), evaluation)
+    def summarise(evaluation: dict[str, Any], ingest_summary: Any, **given: Any) -> Any:
+        return write_summary(dataset, pick(given, "metrics"), evaluation, ingest_summary)
 
     evaluation = {"evaluation": "params:evaluation"}
-    tables = ("leaderboard", "contributions", "costs")
-    record = ("ingest_summary", "split_summary", "quarantine")
+    made = ("leaderboard", "contributions", "costs")
+    record = ("ingest_summary", "split_summary", "quarantine", *tables)
     everything = {**of("metrics"), **of("predictions")}
     template = Pipeline(
         [
@@ -62,7 +78,12 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
                 contributions, {**evaluation, **everything}, "contributions", name="contributions"
             ),
             Node(costs, {**of("fit_cost"), **of("predict_cost")}, "costs", name="costs"),
-            Node(summarise, {**evaluation, **of("metrics")}, "summary", name="summarise"),
+            Node(
+                summarise,
+                {**evaluation, **of("metrics"), "ingest_summary": "ingest_summary"},
+                "summary",
+                name="summarise",
+            ),
             Node(
                 figures,
                 {**evaluation, **everything, "leaderboard": "leaderboard"},
@@ -75,7 +96,7 @@ def compare(dataset: str, paradigms: tuple[str, ...], unfitted: tuple[str, ...])
                     **evaluation,
                     **everything,
                     **of("history"),
-                    **{name: name for name in (*tables, *record)},
+                    **{name: name for name in (*made, *record)},
                     "trainer": "params:trainer",
                 },
                 "report",

@@ -35,12 +35,13 @@ def enrich(
     enrich: dict[str, Any],
     ingest_summary: dict[str, Any],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row per item that the task asks about, and how many rows each class has.
+    """One row per item, and how many rows each class has.
 
     Columns: item_id, image, position, image_key, text, text_key, split, cluster, label, target
-    (class index) and, where classes form groups, group and undecided. Items without a label, and
-    those of classes with fewer training rows than ``task.min_class_rows``, are left out and
-    counted. Sides come from the items as they were read, so that they are the same for every task.
+    (class index; -1 where the task does not ask about the item) and, where classes form groups,
+    group and undecided. The task leaves out, and counts, items without a label and those of classes
+    with fewer training rows than ``task.min_class_rows``. They stay in the table, so that pictures
+    and texts are the same for every task, and so are sides, which come from the items as read.
 
     Args:
         items: Table of ``ingest``.
@@ -68,9 +69,8 @@ def enrich(
     counts = rows_by_class(table[name], table["split"], used)
     if not used.all():
         logger.info("%s: %d of %d items have no usable label", name, (~used).sum(), len(used))
-    table = table[used].reset_index(drop=True)
     table["label"] = table[name].astype(str)
-    table["target"] = table["label"].map(index).astype(np.int64)
+    table["target"] = table["label"].map(index).fillna(-1).astype(np.int64)
     table["text_key"] = _keys(table["text"].tolist())
     extra = ("group", "undecided") if name == ATTRIBUTES else ()
     return table[[*_BASE, "label", "target", *extra]], counts

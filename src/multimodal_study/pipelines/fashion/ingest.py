@@ -211,6 +211,12 @@ def _quarantine(refused: list[Refusal], order: list[str]) -> pl.LazyFrame:
     return pl.LazyFrame({name: [getattr(row, name) for row in rows] for name in columns}, columns)
 
 
+def _targets(source: Source, items: pd.DataFrame) -> list[str]:
+    """Labels that can be asked for, the default first."""
+    others = {*BASE, "image_key", "text_key", "group", "undecided"}
+    return list(source.targets) or [name for name in items.columns if name not in others]
+
+
 def _summary(
     source: Source,
     source_files: dict[str, Any],
@@ -229,7 +235,7 @@ def _summary(
     return {
         "source": source.name,
         "notes": list(source.notes),
-        "targets": [name for name in source.targets if name in items.columns],
+        "targets": _targets(source, items),
         **totals,
         "beyond_limit": beyond,
         "distinct_pictures": int(items["image_key"].nunique()),

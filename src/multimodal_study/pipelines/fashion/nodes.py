@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from multimodal_study.contract import Features
+
 
 def locate(rendered: dict[str, Any], ingest: dict[str, Any]) -> dict[str, Any]:
     """Manifest of the source files; see :func:`.locate.locate`."""
@@ -45,3 +47,19 @@ def enrich(
     from multimodal_study.pipelines.fashion import enrich as step
 
     return step.enrich(items, splits, task, enrich, ingest_summary)
+
+
+def render(ingest: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The tree of rendered garments, drawn unless it is there; see the module :mod:`.render`."""
+    from multimodal_study.pipelines.fashion import render as step
+
+    return step.render(ingest, seed)
+
+
+def factor_probes(
+    features: Features, items: pd.DataFrame, rendered: dict[str, Any], probes: dict[str, Any]
+) -> pd.DataFrame:
+    """What pictures and texts tell about each factor; see the module :mod:`.probes`."""
+    from multimodal_study.pipelines.fashion import probes as step
+
+    return step.factor_probes(features, items, rendered, probes)

@@ -99,14 +99,14 @@ def idx(path: Path, axes: int) -> Bytes:
     if len(raw) < head or raw[:4] != bytes([0, 0, _UNSIGNED_BYTES, axes]):
         raise InputError(
             f"{path} starts with {raw[:4].hex(' ') or 'nothing'}, expected 00 00 08 0{axes}: an "
-            f"idx file of bytes with {axes} axes; {FASHION_MNIST.download}"
+            f"idx file of bytes with {axes} axes; {SOURCE.download}"
         )
     shape = struct.unpack(f">{axes}I", raw[4:head])
     wanted = int(np.prod(shape, dtype=object))
     if len(raw) - head != wanted:
         raise InputError(
             f"{path} announces {' x '.join(map(str, shape))} = {wanted} bytes and has "
-            f"{len(raw) - head}: it is damaged; {FASHION_MNIST.download}"
+            f"{len(raw) - head}: it is damaged; {SOURCE.download}"
         )
     return np.frombuffer(raw, dtype=np.uint8, offset=head).reshape(shape)
 
@@ -118,7 +118,7 @@ def _unpacked(path: Path) -> bytes:
             raw: bytes = file.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
-            f"{path} cannot be unpacked ({error}); {FASHION_MNIST.download}"
+            f"{path} cannot be unpacked ({error}); {SOURCE.download}"
         ) from error
     if len(raw) > _LARGEST:
         raise InputError(f"{path} unpacks to more than {_LARGEST:,} bytes; it is not Fashion-MNIST")
@@ -135,7 +135,7 @@ def _pictures(path: Path) -> Bytes:
     return pictures
 
 
-FASHION_MNIST = Source(
+SOURCE = Source(
     name="fashion_mnist",
     download=(
         "apt-get install dataset-fashion-mnist puts the files into "

@@ -85,7 +85,7 @@ def _judge(name: str, line: int, row: list[str], header: list[str]) -> dict[str,
     }
 
 
-FASHION_PRODUCTS = Source(
+SOURCE = Source(
     name="fashion_products",
     download=(
         "https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-small: the folder "

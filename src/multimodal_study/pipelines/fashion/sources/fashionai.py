@@ -122,7 +122,7 @@ def _others(said: dict[str, str], group: str, banned: set[str]) -> list[str]:
     return [value for value in kept if value]
 
 
-FASHIONAI = Source(
+SOURCE = Source(
     name="fashionai",
     download=(
         "https://tianchi.aliyun.com/competition/entrance/231649 (FashionAI attributes, after "

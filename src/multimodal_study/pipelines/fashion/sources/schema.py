@@ -55,7 +55,7 @@ class Source:
     read: Callable[[Path, list[str]], Rows]
     """Root and label files below it to rows."""
     targets: tuple[str, ...]
-    """Labels that can be asked for, the default first."""
+    """Labels that can be asked for, the default first; empty: all that the file has."""
     pictures: str | None
     """Folder of the pictures below the root; None: they are arrays in the label files."""
     grouped_by: tuple[str, ...] = KEYS
