@@ -46,7 +46,7 @@ def test_every_paradigm_that_is_placed_exists_and_has_parameters() -> None:
     known = parameters()
     for placed in FITS.values():
         assert set(placed) <= set(PARADIGMS)
-        assert set(placed) - {"text_only"} <= set(known)
+        assert set(placed) - {"text_only", "image_only"} <= set(known)
     assert set(BASELINES) <= set(PARADIGMS)
     assert set(known["evaluation"]["baselines"]) == set(BASELINES)
 
@@ -71,7 +71,7 @@ def test_environments_change_known_keys_only() -> None:
         return {key for name, value in tree.items() for key in keys(value, f"{prefix}.{name}")}
 
     base = keys(parameters())
-    for environment in ("smoke", "amazon_2018"):
+    for environment in ("smoke", "amazon_2018", "fashion_products"):
         changed = keys(parameters(environment)) - base
         assert {key for key in changed if not any(b.startswith(f"{key}.") for b in base)} == set()
 

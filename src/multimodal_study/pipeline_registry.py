@@ -12,27 +12,50 @@ torch: every ``kedro`` command pays for what this module imports.
 
 from kedro.pipeline import Pipeline
 
-from multimodal_study.pipelines import amazon, evaluation
+from multimodal_study.pipelines import amazon, evaluation, fashion
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
 
-DATASETS = {"amazon": amazon.create_pipeline}
+DATASETS = {"amazon": amazon.create_pipeline, "fashion": fashion.create_pipeline}
 
 FITS: dict[str, tuple[str, ...]] = {
     "amazon": (
         "majority",
         "metadata_only",
         "tfidf",
+        "logistic",
         "text_only",
         "early",
         "late",
         "intermediate",
         "transformer",
     ),
+    "fashion": (
+        "majority",
+        "tfidf",
+        "logistic",
+        "image_only",
+        "text_only",
+        "early",
+        "late",
+        "intermediate",
+    ),
 }
 """Paradigms placed on each dataset, simple baselines first."""
 
-PAIRED: tuple[str, ...] = ()
+PAIRED = ("fashion",)
 """Datasets whose features have a pair: there one origin is also retrieved by the other."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "fashion": {
+        "task_rows": "Items of each class by split, and whether the task asks about them.",
+        "factor_probes": (
+            "What a linear probe on frozen vectors reads of each factor, on test, against what the "
+            "construction says. Chance: the share of the most frequent value. The p-value is that "
+            "of an exact one-sided test against it; verdicts correct for the number of probes."
+        ),
+    },
+}
+"""Tables of a dataset that its page shows, with what they say."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -42,7 +65,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     everything = evaluation.front_page(list(DATASETS))
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
-        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES, paired=paired)
+        complete = data + evaluation.compare(
+            dataset, FITS[dataset], BASELINES, TABLES.get(dataset, {}), paired=paired
+        )
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:

@@ -51,6 +51,8 @@ class DataRecord:
     """``strategy``, and ``rows``, ``clusters``, ``digests`` by split."""
     quarantine: pd.DataFrame | None = None
     """Refused rows; the first are quoted."""
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Tables of the dataset's own, by what they say; an empty one is not shown."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def dataset_report(
         _environment()
         .get_template("dataset.html.jinja")
         .render(
-            summary=dataset_summary(dataset, results.metrics_by_paradigm, settings.evaluation),
+            summary=dataset_summary(
+                dataset, results.metrics_by_paradigm, settings.evaluation, data.ingest
+            ),
             task=task,
             metrics=metrics,
             boards=_boards(results, task["decides"]),
@@ -99,6 +103,7 @@ def dataset_report(
             quarantine=None
             if data.quarantine is None
             else _records(data.quarantine.head(EXAMPLES)),
+            tables=[(said, _records(own)) for said, own in data.tables.items() if len(own)],
             pictures=[(_svg(one.figure), one.alt, one.caption) for one in pictures],
             evaluation=settings.evaluation,
             parameters=flat(settings.parameters),
@@ -111,6 +116,7 @@ def dataset_summary(
     dataset: str,
     metrics_by_paradigm: Mapping[str, Mapping[str, Any]],
     evaluation: Mapping[str, Any],
+    ingest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the front page says about a dataset, as plain JSON values.
 
@@ -131,6 +137,8 @@ def dataset_summary(
 
     return {
         "dataset": dataset,
+        "source": (ingest or {}).get("source", ""),
+        "notes": list((ingest or {}).get("notes", [])),
         "task": task["name"],
         "kind": task["kind"],
         "decides": decides,
@@ -179,6 +187,13 @@ def number(value: Any, digits: int = 3) -> str:
     if value is None or math.isnan(value):
         return "\u2013"
     return f"{value:,.{digits}f}"
+
+
+def cell(value: Any) -> str:
+    """A cell of a table of any kind: whole numbers whole, others with three decimals."""
+    if isinstance(value, float):
+        return number(value, 0 if value.is_integer() else 3)
+    return str(value)
 
 
 def interval(row: Mapping[str, Any], digits: int = 3) -> str:
@@ -260,6 +275,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "cell": cell,
         "interval": interval,
         "in_sentence": in_sentence,
         "signed": signed,

@@ -33,14 +33,15 @@ def draw_retrieval(
     return retrieval_figure(leaderboard, retrieval, confidence=confidence)
 
 
-def write_report(
+def write_report(  # noqa: PLR0917
     dataset: str,
     given: Mapping[str, Any],
     cells: Mapping[str, Mapping[str, Any]],
     evaluation: dict[str, Any],
     parameters: dict[str, Any],
+    tables: Mapping[str, Any],
 ) -> str:
-    """The page of one dataset as HTML."""
+    """The page of one dataset as HTML; ``tables`` are its own, by what they say."""
     from multimodal_study.reporting import html
     from multimodal_study.reporting.pictures import pictures
 
@@ -54,7 +55,7 @@ def write_report(
             given["costs"],
             cells["retrieval"],
         ),
-        html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine),
+        html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine, tables),
         pictures(
             given["leaderboard"],
             cells["metrics"],
@@ -67,12 +68,15 @@ def write_report(
 
 
 def write_summary(
-    dataset: str, metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
+    dataset: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+    evaluation: dict[str, Any],
+    ingest: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the front page says about a dataset."""
     from multimodal_study.reporting.html import dataset_summary
 
-    return dataset_summary(dataset, metrics, evaluation)
+    return dataset_summary(dataset, metrics, evaluation, ingest)
 
 
 def write_front_page(*summaries: Mapping[str, Any]) -> str:

@@ -1,1 +1,5 @@
-"""Fashion: pictures of garments and what is said about them."""
+"""Garments and fashion products: pictures and text."""
+
+from multimodal_study.pipelines.fashion.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -60,6 +60,12 @@ def _tfidf() -> Any:
     return tfidf.fit_predict
 
 
+def _logistic() -> Any:
+    from multimodal_study.baselines import logistic
+
+    return logistic.fit_predict
+
+
 def _metadata_only() -> Any:
     from multimodal_study.baselines import metadata_only
 
@@ -70,8 +76,10 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "majority": lambda: baseline("majority", _majority),
     "metadata_only": lambda: baseline("metadata_only", _metadata_only),
     "tfidf": lambda: baseline("tfidf", _tfidf),
-    # The network and the budget of `early`, with the metadata taken away and nothing else changed.
+    "logistic": lambda: baseline("logistic", _logistic),
+    # The network and the budget of `early`, with the rest taken away and nothing else changed.
     "text_only": lambda: supervised("early", _early, origins=("text",)),
+    "image_only": lambda: supervised("early", _early, origins=("image",)),
     "early": lambda: supervised("early", _early),
     "late": lambda: supervised("late", _late),
     "intermediate": lambda: supervised("intermediate", _intermediate),
@@ -79,7 +87,7 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "transformer": lambda: end_to_end("transformer", _transformer),
 }
 
-BASELINES = ("majority", "metadata_only", "tfidf")
+BASELINES = ("majority", "metadata_only", "tfidf", "logistic")
 """Rows that learn no representation: the strongest of them stands beside every paradigm."""
 
 

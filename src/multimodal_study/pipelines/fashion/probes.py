@@ -1,0 +1,130 @@
+"""Which factors of rendered garments can be read from pictures, and which from texts.
+
+A linear probe per factor and origin on frozen vectors (Alain & Bengio 2017), against what the
+construction says: a factor that only pictures carry must not be told from texts better than by
+always naming the most frequent value.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from multimodal_study.contract import BINARY, Features, Task
+from multimodal_study.pipelines.options import known_options
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+OPTIONS = ("inverse_regularisation", "max_iterations", "significance")
+COLUMNS = (
+    "factor", "read_from", "values", "accuracy", "low", "high", "chance", "p_value", "carried_by",
+    "verdict",
+)  # fmt: skip
+ORIGINS = ("image", "text")
+BOTH = "both"
+_CONFIDENCE = 0.95
+
+
+def factor_probes(
+    features: Features, items: pd.DataFrame, rendered: dict[str, Any], probes: dict[str, Any]
+) -> pd.DataFrame:
+    """One row per factor and origin, no row for sources whose factors are unknown.
+
+    Columns: factor, read_from (image or text), values (how many), accuracy on test with its 95 %
+    Wilson interval, chance (share of the most frequent value), p_value (exact binomial test that
+    the accuracy is chance), carried_by (image, text or both, by construction), verdict.
+
+    Args:
+        features: Vectors of the items.
+        items: Table of ``ingest``, with a column per factor.
+        rendered: What ``render`` made: ``carriers``, factor to what carries it.
+        probes: ``inverse_regularisation``, ``max_iterations``; ``significance`` over all probes
+            (Bonferroni's correction).
+    """
+    import pandas as pd
+
+    from multimodal_study.baselines.logistic import columns
+
+    known_options("fashion.probes", probes, OPTIONS)
+    carriers: dict[str, str] = rendered.get("carriers") or {}
+    if not carriers:
+        return pd.DataFrame(columns=list(COLUMNS))
+    names = {origin: _vectors(features, origin) for origin in ORIGINS}
+    inputs = {origin: columns(features, own) for origin, own in names.items() if own}
+    pairs = [(factor, origin) for factor in carriers for origin in inputs]
+    values = items.set_index("item_id").loc[features.examples["example_id"]]
+    alpha = float(probes["significance"]) / max(len(pairs), 1)
+    rows = []
+    for factor, origin in pairs:
+        asked, where = _asking(features, values[factor].astype(str).to_numpy(dtype=object))
+        found = _probe(asked, inputs[origin][where], probes)
+        expected = carriers[factor] in (origin, BOTH)
+        verdict = _verdict(found["p_value"] < alpha, expected)
+        row = {"factor": factor, "read_from": origin, **found, "carried_by": carriers[factor]}
+        rows.append({**row, "verdict": verdict})
+        if verdict.startswith("contradicts"):
+            logger.warning("%s from %s %s: %s", factor, origin, verdict, found)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _vectors(features: Features, origin: str) -> list[str]:
+    """Modalities of ``origin`` that are one dense vector each."""
+    dense = ("image", "text", "numeric")
+    return [
+        name
+        for name, item in features.modalities.items()
+        if item.origin == origin and item.kind in dense
+    ]
+
+
+def _asking(
+    features: Features, values: np.ndarray[Any, Any]
+) -> tuple[Features, np.ndarray[Any, Any]]:
+    """The examples that have the factor, asked for it, and their positions."""
+    where = np.flatnonzero(values != "")
+    classes, target = np.unique(values[where].astype(str), return_inverse=True)
+    kind = "binary" if len(classes) == BINARY else "multiclass"
+    examples = features.examples.iloc[where].reset_index(drop=True).assign(target=target)
+    task = Task("probe", kind, tuple(str(name) for name in classes), "accuracy")
+    return replace(features, examples=examples, task=task), where
+
+
+def _probe(
+    features: Features, inputs: np.ndarray[Any, Any], probes: dict[str, Any]
+) -> dict[str, Any]:
+    from scipy.stats import binomtest
+
+    from multimodal_study.baselines.logistic import choose
+    from multimodal_study.baselines.result import target_of
+
+    rows = features.rows("test")
+    target = target_of(features, rows)
+    share = np.bincount(target_of(features, np.arange(len(features.examples)))).max()
+    chance = float(share / len(features.examples))
+    if len(features.task.classes) < BINARY:
+        hits = len(rows)
+    else:
+        fitted = choose(features, inputs, probes)
+        hits = int((fitted.predict(rows).argmax(1) == target).sum())
+    test = binomtest(hits, len(rows), chance, alternative="greater")
+    interval = binomtest(hits, len(rows)).proportion_ci(_CONFIDENCE, method="wilson")
+    return {
+        "values": len(features.task.classes),
+        "accuracy": hits / len(rows),
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "chance": chance,
+        "p_value": float(test.pvalue),
+    }
+
+
+def _verdict(told: bool, expected: bool) -> str:
+    if told == expected:
+        return "as constructed: told" if told else "as constructed: not above chance"
+    return "contradicts the construction: told" if told else "carried, but not told above chance"
