@@ -38,6 +38,7 @@ FITS: dict[str, tuple[str, ...]] = {
         "early",
         "late",
         "intermediate",
+        "vilbert",
     ),
 }
 """Paradigms placed on each dataset, simple baselines first."""

@@ -46,5 +46,5 @@ def test_first_name_of_each_group() -> None:
 
 @pytest.mark.parametrize("title", ["puma men blue tee", "", "é 雨"])
 def test_side_is_the_last_decimal_digit_of_sha1(title: str) -> None:
-    last = str(int(hashlib.sha1(title.encode()).hexdigest(), 16))[-1]
+    last = str(int(hashlib.sha1(title.encode(), usedforsecurity=False).hexdigest(), 16))[-1]
     assert side_by_hash(title) == {"8": "validation", "9": "test"}.get(last, "train")

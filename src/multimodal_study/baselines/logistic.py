@@ -1,4 +1,4 @@
-"""Logistic regression on all vector modalities side by side: what frozen features hold by themselves.
+"""Logistic regression on all vector modalities side by side: what frozen features hold alone.
 
 Each column is standardised with the moments of train and a missing modality stands at their mean;
 the inverse regularisation ``C`` is chosen by the validation loss. Ridge regression for numbers.
@@ -37,9 +37,7 @@ def fit_predict(features: Features, parameters: dict[str, Any], seed: int) -> Ba
     Raises:
         InputError: If there is none.
     """
-    names = [
-        name for name, item in features.modalities.items() if item.kind in VECTORS - SKIPPED
-    ]
+    names = [name for name, item in features.modalities.items() if item.kind in VECTORS - SKIPPED]
     if not names:
         raise InputError(
             "logistic needs a modality of dense vectors, there are only "
@@ -105,9 +103,7 @@ def _model(features: Features, c: float, iterations: int, start: Any) -> Any:
     return model
 
 
-def _output(
-    features: Features, model: Any, inputs: np.ndarray[Any, Any]
-) -> np.ndarray[Any, Any]:
+def _output(features: Features, model: Any, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if features.task.kind == "regression":
         return np.asarray(model.predict(inputs)).reshape(-1, 1)
     return all_classes(model.predict_proba(inputs), model.classes_, features)

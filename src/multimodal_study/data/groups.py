@@ -42,7 +42,7 @@ def connected(keys: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]]:
     graph = coo_array((np.ones(len(edges[0]), dtype=bool), edges), shape=(nodes, nodes))
     found = connected_components(graph, directed=False)[1][:rows]
     codes, _ = pd.factorize(found)
-    return codes.astype(np.int64)
+    return np.asarray(codes, dtype=np.int64)
 
 
 def first_of(

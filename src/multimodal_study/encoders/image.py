@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import numpy as np
 from tqdm import tqdm
 

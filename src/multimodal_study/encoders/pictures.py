@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import numpy as np
 
 from multimodal_study.encoders.orientation import ON_ITS_SIDE, orientation, upright, upright_size

@@ -166,9 +166,9 @@ def test_missing_files_are_named_with_where_to_get_them(
 ) -> None:
     with pytest.raises(InputError, match=r"ingest\.path is empty.*Get them from: "):
         run(None, source)
-    with pytest.raises(InputError, match="does not exist. Get the files from: "):
+    with pytest.raises(InputError, match=r"does not exist\. Get the files from: "):
         run(tmp_path / "nowhere", source)
-    with pytest.raises(InputError, match="looked for .* Get the files from: "):
+    with pytest.raises(InputError, match=r"looked for .* Get the files from: "):
         run(tmp_path, source)
     with pytest.raises(InputError, match=r"ingest\.source is 'x', expected one of"):
         run(tmp_path, "x")
@@ -176,7 +176,7 @@ def test_missing_files_are_named_with_where_to_get_them(
 
 def test_labels_without_a_folder_of_pictures(run: Any, tmp_path: Path) -> None:
     (tmp_path / "label.csv").write_text("Images/skirt_length_labels/a.jpg,x,y\n")
-    with pytest.raises(InputError, match="has no folder Images/ with the pictures of label.csv"):
+    with pytest.raises(InputError, match=r"has no folder Images/ with the pictures of label\.csv"):
         run(tmp_path, "fashionai")
 
 

@@ -87,7 +87,7 @@ def test_wrong_strategies_are_refused() -> None:
         nodes.split(table, {**OPTIONS, "strategy": "temporal"}, PRODUCTS, 0)
     with pytest.raises(InputError, match="expected some of"):
         nodes.split(table, {**OPTIONS, "by": "x"}, PRODUCTS, 0)
-    with pytest.raises(InputError, match="leaves .* empty"):
+    with pytest.raises(InputError, match=r"leaves .* empty"):
         nodes.split(items(40, 1, 90), OPTIONS, PRODUCTS, 0)
     official = table.assign(official_split=None)
     with pytest.raises(InputError, match="official"):

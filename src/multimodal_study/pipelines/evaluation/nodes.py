@@ -153,8 +153,8 @@ def contributions(
 ) -> pd.DataFrame:
     """Every one of the dataset's ``comparisons``, then every gain over the best baseline.
 
-    A comparison is ``{what, with, without}`` and may name its ``datasets``; one whose paradigms
-    have no cell is logged and left out. The strongest of ``evaluation.baselines`` is chosen on validation.
+    A comparison is ``{what, with, without}``; one whose paradigms have no cell is logged and left
+    out. The strongest of ``evaluation.baselines`` is chosen on validation.
 
     Returns:
         As :func:`contribution`.

@@ -65,21 +65,8 @@ def ingest(
     items, refused = _with_keys(source, root, files, rows, ingest)
     refused += rows.refused
     items, repeated = _without_repeats(items, refused)
-    kept = items["file"].value_counts()
-    counts = []
-    for file in files:
-        reasons = Counter(row.reason for row in refused if row.file == file)
-        counts.append(
-            {
-                "path": file,
-                "role": ROWS,
-                "rows_read": read[file],
-                "kept": int(kept.get(file, 0)),
-                "duplicates": repeated[file],
-                "quarantined": reasons.total(),
-                "reasons": dict(sorted(reasons.items())),
-            }
-        )
+    kept = Counter(items["file"])
+    counts = [_file_counts(file, read, kept, repeated, refused) for file in files]
     if source.pictures:
         strangers = _strangers(root, source.pictures, rows, complete=not beyond)
         refused += strangers
@@ -89,6 +76,25 @@ def ingest(
     if items.empty:
         raise InputError(f"no row is left of {sum(read.values())} rows read in {root}")
     return items, table, _summary(source, source_files, counts, items, beyond)
+
+
+def _file_counts(
+    file: str,
+    read: Counter[str],
+    kept: Counter[str],
+    repeated: Counter[str],
+    refused: list[Refusal],
+) -> dict[str, Any]:
+    reasons = Counter(row.reason for row in refused if row.file == file)
+    return {
+        "path": file,
+        "role": ROWS,
+        "rows_read": read[file],
+        "kept": kept[file],
+        "duplicates": repeated[file],
+        "quarantined": reasons.total(),
+        "reasons": dict(sorted(reasons.items())),
+    }
 
 
 def _limited(rows: Rows, limit: int | None, seed: int) -> tuple[Rows, int]:
@@ -159,9 +165,11 @@ def _without_repeats(
     ]
     repeats = items.duplicated(["image_key", "text_key", *labels], keep="first")
     taken = items["item_id"].duplicated(keep="first") & ~repeats
-    for row in items[taken].itertuples():
-        expected = EXPECTED["duplicate_id"]
-        refused.append(refuse(row.file, row.line, "duplicate_id", row.item_id, expected))
+    places = items.loc[taken, ["file", "line", "item_id"]].to_numpy(dtype=object)
+    expected = EXPECTED["duplicate_id"]
+    refused += [
+        refuse(str(file), int(line), "duplicate_id", item, expected) for file, line, item in places
+    ]
     counts: Counter[str] = Counter(items.loc[repeats, "file"])
     columns = [*BASE, "image_key", "text_key"]
     columns += [name for name in items.columns if name not in columns]

@@ -78,9 +78,7 @@ def resolve(source_files: dict[str, Any], role: str) -> list[str]:
 
 
 def pictures_below(folder: Path, root: Path) -> list[str]:
-    """Names below ``root`` of the picture files in ``folder``, sorted; folders that are links are
-    not entered.
-    """
+    """Names below ``root`` of the picture files in ``folder``, sorted; links are not entered."""
     from multimodal_study.encoders.pictures import SUFFIXES
 
     return sorted(

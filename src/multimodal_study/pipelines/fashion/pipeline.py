@@ -1,8 +1,8 @@
-"""Label files and pictures to features.
+r"""Label files and pictures to features.
 
 render -> locate -> ingest -> split -> enrich -> featurise -> factor_probes
-  |         |         |  \\              |
-  |         |         |   \\             `- task_rows: how many rows each class has
+  |         |         |  \               |
+  |         |         |   \              `- task_rows: how many rows each class has
   |         |         |    `- quarantine, ingest_summary
   |         `- source_files: what lies on disk, by content
   `- rendered: the tree of drawn garments, where that is the source

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multimodal_study.contract import BINARY, Features, Task
+from multimodal_study.contract import BINARY, Features, Task, TaskKind
 from multimodal_study.pipelines.options import known_options
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _asking(
     """The examples that have the factor, asked for it, and their positions."""
     where = np.flatnonzero(values != "")
     classes, target = np.unique(values[where].astype(str), return_inverse=True)
-    kind = "binary" if len(classes) == BINARY else "multiclass"
+    kind: TaskKind = "binary" if len(classes) == BINARY else "multiclass"
     examples = features.examples.iloc[where].reset_index(drop=True).assign(target=target)
     task = Task("probe", kind, tuple(str(name) for name in classes), "accuracy")
     return replace(features, examples=examples, task=task), where

@@ -1,7 +1,7 @@
 """Train, validation and test of the items, with published digests.
 
 No picture and no text stands on two sides: items that share either, directly or through others,
-are one group. Thousands of products have another colour of a shirt beside them, with the same title.
+are one group. Thousands of products stand beside another colour of theirs, with the same title.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def split(
     keys = list(source.grouped_by)
     groups = connected(items[keys])
     cluster = first_of(groups, items["item_id"].tolist())
+    sides: Any
     if strategy == "grouped":
         sides = _grouped(items, groups, "text" if "text_key" in keys else "image_key")
     else:

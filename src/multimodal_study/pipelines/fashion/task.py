@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from multimodal_study.contract import BINARY, SPLITS, Task
+from multimodal_study.contract import BINARY, SPLITS, Task, TaskKind
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.fashion.attributes import CLASSES, GROUPS
 from multimodal_study.pipelines.fashion.sources.fashion_products import ABSENT
@@ -41,7 +41,7 @@ def task_of(name: str, classes: Sequence[str], decides: str | None) -> Task:
     """The task ``name`` over ``classes``; accuracy decides unless another metric is named."""
     if name == ATTRIBUTES:
         return Task(name, "multiclass", CLASSES, decides or "accuracy", groups=GROUPS)
-    kind = "binary" if len(classes) == BINARY else "multiclass"
+    kind: TaskKind = "binary" if len(classes) == BINARY else "multiclass"
     return Task(name, kind, tuple(classes), decides or "accuracy")
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from multimodal_study.pipelines.fashion.sources import fashion_mnist, fashion_products, fashionai
+from multimodal_study.pipelines.fashion.sources import (
+    fashion_mnist,
+    fashion_products,
+    fashionai,
+    rendered,
+)
 from multimodal_study.pipelines.fashion.sources.schema import Source
 
 SOURCES: dict[str, Source] = {
-    module.SOURCE.name: module.SOURCE for module in (fashionai, fashion_products, fashion_mnist)
+    module.SOURCE.name: module.SOURCE
+    for module in (rendered, fashionai, fashion_products, fashion_mnist)
 }
 
 __all__ = ["SOURCES", "Source"]

@@ -117,9 +117,7 @@ def _unpacked(path: Path) -> bytes:
         with opened(path, "rb") as file:
             raw: bytes = file.read(_LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} cannot be unpacked ({error}); {SOURCE.download}"
-        ) from error
+        raise InputError(f"{path} cannot be unpacked ({error}); {SOURCE.download}") from error
     if len(raw) > _LARGEST:
         raise InputError(f"{path} unpacks to more than {_LARGEST:,} bytes; it is not Fashion-MNIST")
     return raw

@@ -9,11 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from multimodal_study.errors import InputError
+from multimodal_study.pipelines.fashion.rendered.factors import FACTORS
 from multimodal_study.pipelines.fashion.sources.lines import cells
-from multimodal_study.pipelines.fashion.sources.schema import Refusal, Rows, Source, refuse
+from multimodal_study.pipelines.fashion.sources.schema import (
+    BASE,
+    Refusal,
+    Rows,
+    Source,
+    refuse,
+)
 
 FILE = "factors.csv"
-ITEM, IMAGE, TEXT = "item", "image", "text"
+ITEM, IMAGE, TEXT = "item_id", "image", "description"
+LABEL = "label_"
+"""Start of the columns that hold the label of a rule."""
 DEFAULT = "style"
 NOTE = (
     "Rendered: pictures and texts are drawn and written by the project, so that it is known what "
@@ -27,7 +36,7 @@ def label_files(root: Path) -> list[Path]:
 
 
 def read(root: Path, files: list[str]) -> Rows:
-    """One row per item: every column after the first three is a label, ``style`` the first.
+    """One row per item; its labels are those of every rule, ``style`` first, and its factors.
 
     Raises:
         InputError: The header is another one.
@@ -36,13 +45,16 @@ def read(root: Path, files: list[str]) -> Rows:
 
     refused: list[Refusal] = []
     found: list[dict[str, object]] = []
-    labels: list[str] = []
+    labels: dict[str, str] = {}
     for name in files:
         lines = cells(root / name, name, refused)
         header = next(lines, (0, []))[1]
-        if not {ITEM, IMAGE, TEXT, DEFAULT} <= set(header):
-            raise InputError(f"{root / name}: the header is {header}; run the node render again")
-        labels = sorted(set(header) - {ITEM, IMAGE, TEXT}, key=lambda one: one != DEFAULT)
+        if not {ITEM, IMAGE, TEXT, *FACTORS} <= set(header):
+            raise InputError(
+                f"{root / name}: the header lacks {ITEM}, {IMAGE}, {TEXT} or a factor; remove "
+                f"{root}, and the next run draws the garments again"
+            )
+        labels = _labels(header)
         for line, row in lines:
             if len(row) != len(header):
                 expected = f"{len(header)} columns"
@@ -51,6 +63,24 @@ def read(root: Path, files: list[str]) -> Rows:
             values = dict(zip(header, row, strict=True))
             place = {"item_id": values[ITEM], "image": values[IMAGE], "text": values[TEXT]}
             rest = {"position": -1, "official_split": None, "file": name, "line": line}
-            found.append({**place, **rest, **{label: values[label] for label in labels}})
-    columns = ("item_id", "image", "position", "text", "official_split", "file", "line", *labels)
-    return Rows(pd.DataFrame(found, columns=columns), refused)
+            found.append({**place, **rest, **{own: values[col] for own, col in labels.items()}})
+    return Rows(pd.DataFrame(found, columns=[*BASE, *labels]), refused)
+
+
+def _labels(header: list[str]) -> dict[str, str]:
+    """Name of a label to its column: rules, the default first, then factors."""
+    rules = [name.removeprefix(LABEL) for name in header if name.startswith(LABEL)]
+    rules.sort(key=lambda name: name != DEFAULT)
+    return {name: f"{LABEL}{name}" for name in rules} | {name: name for name in FACTORS}
+
+
+SOURCE = Source(
+    name="rendered",
+    download="nowhere: the pipeline draws it",
+    label_files=label_files,
+    looked_for=FILE,
+    read=read,
+    targets=(),
+    pictures="Images",
+    notes=(NOTE,),
+)

@@ -70,8 +70,6 @@ class Source:
     """What a reader of the results must know."""
 
 
-def refuse(  # noqa: PLR0917 - the columns of the quarantine in their order
-    file: str, line: int, reason: str, value: object, expected: str
-) -> Refusal:
+def refuse(file: str, line: int, reason: str, value: object, expected: str) -> Refusal:
     """A refusal with its value cut to a readable length."""
     return Refusal(file, line, reason, str(value)[:EXCERPT], expected)
