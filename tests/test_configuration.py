@@ -32,7 +32,9 @@ def parameters(environment: str | None = None, **given: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["early", "late", "intermediate", "transformer", "vilbert"])
+@pytest.mark.parametrize(
+    "name", ["early", "late", "intermediate", "transformer", "vilbert", "mvae"]
+)
 def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> None:
     module = __import__(f"multimodal_study.models.{name}", fromlist=["Config"])
     values = dict(parameters()[name])
@@ -40,6 +42,15 @@ def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> N
     module.Config(**values)
     TrainerConfig(**trainer)
     assert list(yaml.safe_load((ROOT / f"conf/base/parameters_{name}.yml").read_text())) == [name]
+
+
+def test_only_the_hybrids_read_lambda() -> None:
+    readers = {
+        node.name
+        for node in register_pipelines()["__default__"].nodes
+        if "params:model.lambda" in node.inputs or "params:model" in node.inputs
+    }
+    assert readers == {f"{data}.hybrid.fit" for data, row in FITS.items() if "hybrid" in row}
 
 
 def test_every_paradigm_that_is_placed_exists_and_has_parameters() -> None:
@@ -71,9 +82,18 @@ def test_environments_change_known_keys_only() -> None:
         return {key for name, value in tree.items() for key in keys(value, f"{prefix}.{name}")}
 
     base = keys(parameters())
-    for environment in ("smoke", "amazon_2018", "fashion_products"):
+    for environment in ("smoke", "amazon_2018", "fashion_products", "reproduce"):
         changed = keys(parameters(environment)) - base
-        assert {key for key in changed if not any(b.startswith(f"{key}.") for b in base)} == set()
+        # An empty group of base is open: its keys are names of modalities.
+        open_groups = {key for key in base if any(c.startswith(f"{key}.") for c in changed)}
+        known = {k for k in changed if any(k.startswith(f"{group}.") for group in open_groups)}
+        known |= {key for key in changed if any(b.startswith(f"{key}.") for b in base)}
+        assert changed - known == set()
+        for group in open_groups:
+            value: Any = parameters()
+            for key in group.split(".")[1:]:
+                value = value[key]
+            assert value == {}, group
 
 
 def test_listing_pipelines_loads_nothing_heavy() -> None:

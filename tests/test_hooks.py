@@ -97,3 +97,10 @@ def test_evaluation_and_retrieval_of_a_seed_share_one_mlflow_run(
     assert early.params["parameters.dropout"] == "0.5"
     assert len(client.get_metric_history(by_name["early"].info.run_id, "epoch.train_loss")) == 2
     assert set(by_name["ridge"].data.metrics) == {"test.mrr"}
+
+
+def test_an_empty_group_takes_the_names_of_a_dataset() -> None:
+    known = {"mvae": {"likelihood_weights": {}, "beta": 1.0}}
+    reject_unknown({"mvae": {"likelihood_weights": {"text": 2.0}}}, known)
+    with pytest.raises(InputError, match=r"mvae\.betta"):
+        reject_unknown({"mvae": {"betta": 2.0}}, known)

@@ -71,7 +71,10 @@ def _exists(path: list[str], known: Mapping[str, Any], value: Any) -> bool:
         # Below a dataset's overrides stand the paradigms' own parameters.
         path = path[path.index(OVERRIDES) + 1 :]
     group: Any = known
-    for key in path:
+    for place, key in enumerate(path):
+        if place and isinstance(group, Mapping) and not group:
+            # An empty group takes names that only a dataset knows, such as its modalities.
+            return True
         if not isinstance(group, Mapping) or key not in group:
             return False
         group = group[key]

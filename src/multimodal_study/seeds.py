@@ -123,7 +123,7 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
     tables, seconds = [], {}
     embeddings: Arrays = {"rows": rows}
     for seed in tqdm(seeds, desc="predict", disable=None, leave=False):
-        network = _rebuild(cell, weights, seed)
+        network = rebuild_network(cell, weights, seed)
         with Cost() as cost:
             output, own = predict_and_embed(network, cell.batches(evaluated, size, None))
         seconds[seed] = cost.seconds
@@ -166,7 +166,8 @@ def arrays_digest(arrays: Arrays) -> str:
     return state.hexdigest()
 
 
-def _rebuild(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
+def rebuild_network(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
+    """The network of one seed, ready to predict."""
     prefix = f"{seed}/"
     state = {
         name.removeprefix(prefix): torch.from_numpy(array.copy())

@@ -74,7 +74,7 @@ class Fitted:
 
     state: dict[str, np.ndarray[Any, Any]]
     history: list[dict[str, float]]
-    """One row per epoch: ``epoch``, ``train_loss``, ``validation_loss``."""
+    """One row per epoch: ``epoch``, ``train_loss``, ``validation_loss``, the network's report."""
     cost: dict[str, Any]
 
 
@@ -196,7 +196,7 @@ class _Epochs(Callback):
         module.log(MONITOR, value, on_epoch=True, batch_size=rows)
         train_loss = float(trainer.callback_metrics["train_loss"])
         row = {"epoch": trainer.current_epoch, "train_loss": train_loss, MONITOR: value}
-        self.history.append(row)
+        self.history.append(row | module.report())
         logger.debug("epoch %d: train %.4f, validation %.4f", row["epoch"], train_loss, value)
 
     def state_dict(self) -> dict[str, Any]:

@@ -222,6 +222,10 @@ class FusionModule(LightningModule):
             return F.mse_loss(output[:, 0].float(), batch.target)
         return F.cross_entropy(among(batch.scored, output.float()), batch.target)
 
+    def report(self) -> dict[str, float]:
+        """Numbers of the epoch that just ended, for its row in the history; most have none."""
+        return {}
+
     def predict(self, batch: Batch) -> Tensor:
         """Probabilities ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
         return self.probabilities(self(batch), batch)

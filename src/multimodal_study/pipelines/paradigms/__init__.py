@@ -14,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
+from multimodal_study.pipelines.paradigms.generative import generative
 from multimodal_study.pipelines.paradigms.retrieval import linear_maps, retrieval_node
 from multimodal_study.pipelines.paradigms.supervised import supervised
 
@@ -46,6 +47,18 @@ def _vilbert() -> Any:
     from multimodal_study.models import vilbert
 
     return vilbert.Vilbert, vilbert.Config
+
+
+def _mvae() -> Any:
+    from multimodal_study.models import mvae
+
+    return mvae.MVAE, mvae.Config
+
+
+def _hybrid() -> Any:
+    from multimodal_study.models import hybrid
+
+    return hybrid.Hybrid, hybrid.Config
 
 
 def _majority() -> Any:
@@ -85,6 +98,8 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "intermediate": lambda: supervised("intermediate", _intermediate),
     "vilbert": lambda: supervised("vilbert", _vilbert),
     "transformer": lambda: end_to_end("transformer", _transformer),
+    "mvae": lambda: generative("mvae", _mvae),
+    "hybrid": lambda: generative("hybrid", _hybrid, weighs_task=True),
 }
 
 BASELINES = ("majority", "metadata_only", "tfidf", "logistic")
