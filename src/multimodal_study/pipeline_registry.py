@@ -12,10 +12,10 @@ torch: every ``kedro`` command pays for what this module imports.
 
 from kedro.pipeline import Pipeline
 
-from multimodal_study.pipelines import amazon, evaluation
+from multimodal_study.pipelines import amazon, evaluation, movielens
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell
 
-DATASETS = {"amazon": amazon.create_pipeline}
+DATASETS = {"amazon": amazon.create_pipeline, "movielens": movielens.create_pipeline}
 
 FITS: dict[str, tuple[str, ...]] = {
     "amazon": (
@@ -27,6 +27,14 @@ FITS: dict[str, tuple[str, ...]] = {
         "late",
         "intermediate",
         "transformer",
+    ),
+    "movielens": (
+        "majority",
+        "metadata_only",
+        "tfidf",
+        "early",
+        "late",
+        "intermediate",
     ),
 }
 """Paradigms placed on each dataset, simple baselines first."""

@@ -82,7 +82,10 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
         folds=int(split_summary["folds"]),
         history=str(split_summary["history"]),
     )
-    views = [*_of_films(table, known, featurise, image), *_of_ratings(train, table, featurise, seed)]
+    views = [
+        *_of_films(table, known, featurise, image),
+        *_of_ratings(train, table, featurise, seed),
+    ]
     kept = {view.modality.name: view for view in views}
     if not kept:
         raise InputError("movielens.featurise leaves no modality; switch some of them on")
@@ -115,7 +118,9 @@ def _rows(ratings: pl.LazyFrame, splits: pl.LazyFrame) -> dict[str, Any]:
     table = pl.concat(
         [ratings.lazy().collect(), splits.lazy().collect()], how="horizontal", strict=True
     )
-    rows: dict[str, Any] = {name: table[name].to_numpy() for name in table.columns if name != "split"}
+    rows: dict[str, Any] = {
+        name: table[name].to_numpy() for name in table.columns if name != "split"
+    }
     rows["rating"] = rows["rating"].astype(np.float64)
     rows["split"] = table["split"].cast(pl.String).to_numpy()
     return rows

@@ -236,14 +236,16 @@ def _summary(
     users: int,
     undescribed: int,
 ) -> dict[str, Any]:
-    ratings = {name: value for name, value in files[0].items() if name not in ("path", "role")}
+    digests = {file["path"]: file["sha256"] for file in source_files["files"]}
+    packed = next((f["sha256"] for f in source_files["files"] if f["role"] == "archive"), None)
+    reasons = sum((Counter(file["reasons"]) for file in files), Counter[str]())
     return {
         "source": source_files["source"],
-        "ratings": ratings,
+        "ratings": {k: value for k, value in files[0].items() if k not in ("path", "role")},
         "users": users,
         "movies": movies,
         "movies_undescribed": undescribed,
-        "files": files,
-        "sha256": {file["path"]: file["sha256"] for file in source_files["files"]},
+        "reasons": dict(sorted(reasons.items())),
+        "files": [{**file, "sha256": packed or digests[file["path"]]} for file in files],
         "note": "rows_read = kept + duplicates + quarantined; blank lines are not rows",
     }

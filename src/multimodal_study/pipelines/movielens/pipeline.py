@@ -45,13 +45,7 @@ def create_pipeline() -> Pipeline:
             ["splits", "split_summary"],
             name="split",
         ),
-        Node(
-            fetch,
-            ["movies", "params:enrich", "tmdb_key"],
-            "tmdb_summary",
-            name="fetch",
-            tags=[OBSERVE],
-        ),
+        Node(fetch, ["movies", "params:enrich", "tmdb_key"], "tmdb_summary", name="fetch"),
         Node(
             enrich,
             ["movies", "ratings", "params:enrich", "enrichment_files", "tmdb_summary"],

@@ -125,6 +125,7 @@ def _counts(rows: pl.DataFrame, user: Any, movie: Any, codes: Any) -> dict[str, 
         found["digests"][name] = rating_splits.digest(ids["user_id"][mine], ids["movie_id"][mine])
         times = ids["timestamp"][mine]
         found["time"][name] = [int(times.min()), int(times.max())]
+    found["clusters"] = found["users"]
     train, test = codes == rating_splits.TRAIN, codes == rating_splits.TEST
     for key, index in (("unseen_user", user), ("unseen_movie", movie)):
         seen = np.zeros(int(index.max()) + 1, dtype=bool)

@@ -17,9 +17,7 @@ KINDS = ("regression", "ordinal")
 def scale(source: str) -> tuple[float, ...]:
     """Ratings that a source can have, from lowest to highest."""
     release = RELEASES.get(source)
-    lowest, step = (
-        (release.lowest, release.step) if release else (sample.LOWEST, sample.STEP)
-    )
+    lowest, step = (release.lowest, release.step) if release else (sample.LOWEST, sample.STEP)
     return tuple(float(value) for value in np.arange(lowest, HIGHEST + step / 2, step))
 
 

@@ -131,6 +131,10 @@ class TmdbClient:
                 if self._settings.posters and film.get("poster_path"):
                     counts[f"poster_{self._poster(session, number, film['poster_path'])}"] += 1
         logger.info("TMDB: %s", dict(counts))
+        if counts[FAILED] + counts[f"poster_{FAILED}"]:
+            logger.warning(
+                "TMDB: what failed is asked for again by: kedro run --params skip_unchanged=false"
+            )
         return dict(sorted(counts.items()))
 
     def _film(self, session: requests.Session, number: int) -> dict[str, Any]:

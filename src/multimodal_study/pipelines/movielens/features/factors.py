@@ -28,6 +28,7 @@ from multimodal_study.pipelines.movielens.features.slots import (
 
 logger = logging.getLogger(__name__)
 
+
 def factors(
     ratings: TrainRatings,
     *,
@@ -98,9 +99,7 @@ def _fit(
     return of_user, of_movie
 
 
-def _solve(
-    group: Ints, other: Floats, left: Floats, size: int, regularisation: float
-) -> Floats:
+def _solve(group: Ints, other: Floats, left: Floats, size: int, regularisation: float) -> Floats:
     """Ridge regression of each group's residuals on one number each: float64 ``[size]``.
 
     Args:

@@ -34,16 +34,20 @@ def facts_view(table: pd.DataFrame, train: Mask, options: dict[str, Any]) -> Vie
         options: Of ``fit_tabular``.
     """
     columns = table.reindex(columns=[*_NUMBERS, "certificate"]).copy()
-    era = (columns["year"].astype("Float64") // _ERA) * _ERA
-    columns["era"] = [None if e is None or e != e else f"{int(e)}" for e in era.to_numpy(object, None)]
+    era = columns["year"].astype("float64") // _ERA * _ERA
+    columns["era"] = era.map("{:.0f}".format).where(era.notna())
     categorical = ["era", "certificate"]
-    return _tabular("facts", METADATA, columns, train, list(_NUMBERS), categorical, options)
+    return _tabular(
+        "facts", METADATA, columns, table.columns, train, list(_NUMBERS), categorical, options
+    )
 
 
 def external_view(table: pd.DataFrame, train: Mask, options: dict[str, Any]) -> View | None:
     """Opinions of critics and audiences: popularity signals from outside, off by default."""
     columns = table.reindex(columns=list(EXTERNAL))
-    return _tabular("external", "external", columns, train, list(EXTERNAL), [], options)
+    return _tabular(
+        "external", "external", columns, table.columns, train, list(EXTERNAL), [], options
+    )
 
 
 def genre_matrix(table: pd.DataFrame) -> tuple[np.ndarray[Any, np.dtype[np.float32]], list[str]]:
@@ -100,6 +104,7 @@ def _tabular(
     name: str,
     origin: str,
     table: pd.DataFrame,
+    source: pd.Index[Any],
     train: Mask,
     numeric: list[str],
     categorical: list[str],
@@ -122,7 +127,8 @@ def _tabular(
     if not columns:
         return None
     array[~present] = 0
-    modality = Modality(name, MOVIE, "numeric", len(columns), origin, "normal", NAME, columns)
+    note = NAME if "has_knowledge" in source else "the release's own files"
+    modality = Modality(name, MOVIE, "numeric", len(columns), origin, "normal", note, columns)
     return View(modality, array, present)
 
 

@@ -69,9 +69,7 @@ def _scaled(
     present = (table[COUNT] > 0).to_numpy(dtype=bool)
     of_train = np.arange(len(table)) % slots < slots - 1
     numeric = [str(column) for column in table.columns]
-    array, columns = fit_tabular(
-        table, present & of_train, numeric=numeric, log=[COUNT], **options
-    )
+    array, columns = fit_tabular(table, present & of_train, numeric=numeric, log=[COUNT], **options)
     array[~present] = 0
     modality = Modality(name, entity, "numeric", len(columns), origin, "normal", note, columns)
     return View(modality, array, present)
