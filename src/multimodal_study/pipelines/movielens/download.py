@@ -20,7 +20,8 @@ ATTEMPTS = 6
 PARTIAL = ".part"
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two bytes."""
-_BLOCK = 2**18
+_BLOCK = 2**14
+"""Bytes at once: what has arrived of an unfinished block is lost when a connection breaks."""
 _LENGTHS = {"md5": 32, "sha256": 64}
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 _RANGE_REFUSED = 416

@@ -24,7 +24,6 @@ from multimodal_study.pipelines.movielens.sources.schema import (
     quarantine_columns,
     rating_columns,
 )
-
 from multimodal_study.pipelines.quarantine import check_share
 
 if TYPE_CHECKING:

@@ -95,7 +95,7 @@ def names_of(raw: str | None) -> str | None:
     for letter in f"{raw},":
         depth += (letter == "(") - (letter == ")")
         if letter == "," and depth <= 0:
-            parts.append(word.split("(")[0].strip().replace("|", "/"))
+            parts.append(word.split("(", maxsplit=1)[0].strip().replace("|", "/"))
             word, depth = "", 0
         else:
             word += letter

@@ -40,15 +40,15 @@ def scan(path: Path, release: Release) -> pl.LazyFrame:
     import polars as pl
 
     separator, columns = release.separator, [*RATING_FIELDS]
-    gaps: list[str] = []
+    spare = [_EXTRA]
     if release.header:
         columns = _header(path)
     elif len(separator) > 1:
         # Polars splits at one byte: between the two of `::` lies a field that must be empty.
         separator = separator[0]
         columns = [name for field in RATING_FIELDS for name in (field, f"__gap_{field}")][:-1]
-        gaps = [name for name in columns if name.startswith("__gap")]
-    schema = dict.fromkeys([*columns, _EXTRA], pl.String)
+        spare = [_EXTRA, "__more", *(name for name in columns if name.startswith("__gap"))]
+    schema = dict.fromkeys([*columns, *(name for name in spare if name not in columns)], pl.String)
     frame = pl.scan_csv(
         path,
         has_header=False,
@@ -62,9 +62,8 @@ def scan(path: Path, release: Release) -> pl.LazyFrame:
         row_index_name="line",
         row_index_offset=1 + int(release.header),
     )
-    extra = pl.coalesce(_EXTRA, *gaps) if gaps else pl.col(_EXTRA)
     fields = [pl.col(name).str.strip_chars(_QUOTES).alias(name) for name in RATING_FIELDS]
-    return frame.select("line", *fields, extra.alias(_EXTRA))
+    return frame.select("line", *fields, pl.coalesce(spare).alias(_EXTRA))
 
 
 def judged(frame: pl.LazyFrame, lowest: float, step: float) -> pl.LazyFrame:
@@ -80,13 +79,16 @@ def judged(frame: pl.LazyFrame, lowest: float, step: float) -> pl.LazyFrame:
 
     there = frame.collect_schema()
     types = rating_columns()
+    # The typed columns are called as some of the raw ones, which are needed beside them.
+    frame = frame.rename({name: f"__{name}" for name in RATING_FIELDS})
+    raw = [pl.col(f"__{name}") for name in RATING_FIELDS]
     typed = [
-        pl.col(name).cast(types[output], strict=False).alias(output)
+        pl.col(f"__{name}").cast(types[output], strict=False).alias(output)
         for name, output in _OUTPUT.items()
     ]
-    text = [pl.col(name).cast(pl.String) for name in RATING_FIELDS]
-    blank = pl.all_horizontal(pl.col(name).is_null() for name in RATING_FIELDS)
-    short = pl.any_horizontal(pl.col(name).is_null() for name in RATING_FIELDS)
+    text = [column.cast(pl.String) for column in raw]
+    blank = pl.all_horizontal(column.is_null() for column in raw)
+    short = pl.any_horizontal(column.is_null() for column in raw)
     wrong = short | pl.col(_EXTRA).is_not_null() if _EXTRA in there else short
     value = pl.concat_str(text, separator=" | ", ignore_nulls=True)
     steps = (pl.col("rating") - lowest) / step
