@@ -135,7 +135,7 @@ def test_busy_servers_are_asked_again(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_wrong_checksum_leaves_no_file(server: Server, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="md5 is .*expected 0000"):
+    with pytest.raises(InputError, match=r"md5 is .*expected 0000"):
         fetch(server, tmp_path / "ml.zip", checksum="md5:" + "0" * 32, attempts=2)
     assert not (tmp_path / "ml.zip").exists()
 

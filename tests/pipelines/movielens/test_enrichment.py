@@ -18,7 +18,7 @@ from multimodal_study.pipelines.movielens.enrichment import (
     knowledge,
     posters,
     texts,
-    tmdb,
+    tmdb_cache,
 )
 from multimodal_study.pipelines.movielens.enrichment.titles import alternatives, key, natural
 from multimodal_study.pipelines.movielens.sources import RELEASES, films
@@ -134,7 +134,7 @@ def test_a_synopsis_says_what_is_known_and_no_more() -> None:
 
 def test_the_first_source_that_has_a_text_is_used(tmp_path: Path) -> None:
     for number, text in ((10, "From TMDB."), (11, None)):
-        path = tmdb.film_path(tmp_path, number)
+        path = tmdb_cache.film_path(tmp_path, number)
         path.parent.mkdir(exist_ok=True)
         path.write_text(
             f'{{"status": "found", "overview": {f"{chr(34)}{text}{chr(34)}" if text else "null"}}}'

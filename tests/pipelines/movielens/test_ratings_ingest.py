@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from releases import FILMS, T, read, write_csv, zipped
 
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.movielens.locate import locate
 from multimodal_study.pipelines.movielens.sources import sample
-
-from releases import FILMS, T, read, write_csv, zipped
 
 GOOD = [f"{u},{m},{2.5 + m / 2},{T + u}" for u in range(1, 11) for m in (1, 2, 3)]
 ROOT = Path(__file__).parents[3]
@@ -94,7 +93,7 @@ def test_ratings_keep_the_order_of_their_lines(tmp_path: Path) -> None:
 
 
 def test_titles_years_genres_and_links_are_read(tmp_path: Path) -> None:
-    films = [*FILMS, "4,Untitled,(no genres listed)", "5,Series (2006–2007) ,Drama"]
+    films = [*FILMS, "4,Untitled,(no genres listed)", "5,Series (2006\u20132007) ,Drama"]
     _, movies, users, _, summary = read(
         "ml-25m", write_csv(tmp_path / "r", GOOD, films=films), tmp_path / "s"
     )

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from multimodal_study.errors import InputError
-from multimodal_study.pipelines.movielens.enrichment import tmdb
+from multimodal_study.pipelines.movielens.enrichment import tmdb_cache
 from multimodal_study.pipelines.movielens.enrichment.tmdb import Settings, TmdbClient
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -97,10 +97,10 @@ def test_plots_and_posters_are_fetched_once(stub: Stub, tmp_path: Path, waits: l
     }
     counts = client(stub, tmp_path, waits).fetch([862, 862])
     assert counts == {"found": 1, "poster_found": 1}
-    assert tmdb.read_film(tmp_path, 862) == {
+    assert tmdb_cache.read_film(tmp_path, 862) == {
         "status": "found", "overview": "A plot.", "poster_path": "/poster.jpg",
     }  # fmt: skip
-    path = tmdb.poster_path(tmp_path, 862)
+    path = tmdb_cache.poster_path(tmp_path, 862)
     assert path is not None and path.read_bytes() == JPEG
     asked = len(stub.asked)
     assert client(stub, tmp_path, waits).fetch([862]) == counts
@@ -151,7 +151,7 @@ def test_an_answer_that_is_no_json_object_is_a_failure(
 ) -> None:
     stub.answers = {"/3/movie/5": [(200, "application/json", body, {})]}
     assert client(stub, tmp_path, waits).fetch([5]) == {"failed": 1}
-    assert tmdb.read_film(tmp_path, 5) is None
+    assert tmdb_cache.read_film(tmp_path, 5) is None
 
 
 def test_a_refused_key_stops_at_once_and_is_not_told(
@@ -199,7 +199,7 @@ def test_a_poster_that_is_no_picture_is_a_failure(
         "/img/w342/poster.jpg": [(200, "image/jpeg", b"<html>", {})],
     }
     assert client(stub, tmp_path, waits).fetch([1]) == {"found": 1, "poster_failed": 1}
-    assert tmdb.poster_path(tmp_path, 1) is None
+    assert tmdb_cache.poster_path(tmp_path, 1) is None
 
 
 @pytest.mark.parametrize("name", ["/../../etc/passwd", "//evil.org/x.jpg", "/a.exe", 7])

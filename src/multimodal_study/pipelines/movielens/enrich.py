@@ -114,9 +114,10 @@ def enrich(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """The films, the table of coverage, and a summary of joins and refusals.
 
-    Films keep the order of ``movies``. Columns: those of ``ingest``; of the join ``knowledge.FACTS``,
-    ``NAMES``, ``EXTERNAL``, ``consensus``, ``has_knowledge``; ``text``, ``text_source``, ``poster``
-    (file), ``poster_source``, ``poster_sha256``. What is unknown is missing.
+    Films keep the order of ``movies``. Columns: those of ``ingest``; those of the join
+    (``knowledge.FACTS``, ``NAMES``, ``EXTERNAL``, ``consensus``, ``has_knowledge``); ``text``,
+    ``text_source``, ``poster`` (file), ``poster_source``, ``poster_sha256``. What is unknown is
+    missing.
 
     Args:
         movies: Table of ``ingest``.

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 OPTIONS = (
-    "cache", "text", "tokens", "words", "pictures", "regions", "facts", "genres", "people_min_films",
-    "external", "aggregates", "graph", "smoothing", "tabular",
+    "cache", "text", "tokens", "words", "pictures", "regions", "facts", "genres",
+    "people_min_films", "external", "aggregates", "graph", "smoothing", "tabular",
 )  # fmt: skip
 PAIR = ("image", "text")
 _PEOPLE = 3
@@ -115,9 +115,7 @@ def _rows(ratings: pl.LazyFrame, splits: pl.LazyFrame) -> dict[str, Any]:
     """Columns of ratings and splits side by side, and ``cluster``."""
     import polars as pl
 
-    table = pl.concat(
-        [ratings.lazy().collect(), splits.lazy().collect()], how="horizontal", strict=True
-    )
+    table = pl.concat([ratings.lazy().collect(), splits.lazy().collect()], how="horizontal")
     rows: dict[str, Any] = {
         name: table[name].to_numpy() for name in table.columns if name != "split"
     }

@@ -1,4 +1,4 @@
-"""Nodes of the movielens pipeline; heavy libraries load when a node runs, not when it is imported."""
+"""Nodes of the movielens pipeline; heavy libraries load when a node runs, not at import."""
 
 from __future__ import annotations
 

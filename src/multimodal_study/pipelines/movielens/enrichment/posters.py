@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from multimodal_study.errors import InputError
-from multimodal_study.pipelines.movielens.enrichment import cards, tmdb
+from multimodal_study.pipelines.movielens.enrichment import cards, tmdb_cache
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _kept(films: list[dict[str, Any]], rows: list[int], cache: Path | None) -> d
     if cache is None:
         return {}
     paths = {
-        row: tmdb.poster_path(cache, films[row]["tmdb_id"])
+        row: tmdb_cache.poster_path(cache, films[row]["tmdb_id"])
         for row in rows
         if films[row]["tmdb_id"] is not None
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from multimodal_study.errors import InputError
-from multimodal_study.pipelines.movielens.enrichment import tmdb
+from multimodal_study.pipelines.movielens.enrichment import tmdb_cache
 from multimodal_study.pipelines.movielens.enrichment.titles import alternatives
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def choose(
             return compose(film, consensus=consensus)
         if cache is None or film.get("tmdb_id") is None:
             return None
-        overview = (tmdb.read_film(cache, film["tmdb_id"]) or {}).get("overview")
+        overview = (tmdb_cache.read_film(cache, film["tmdb_id"]) or {}).get("overview")
         return str(overview) if overview else None
 
     def first(film: dict[str, Any]) -> tuple[str | None, str | None]:

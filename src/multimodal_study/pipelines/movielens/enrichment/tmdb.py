@@ -20,6 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multimodal_study.errors import InputError
+from multimodal_study.pipelines.movielens.enrichment.tmdb_cache import (
+    FAILED,
+    FOUND,
+    MAGIC,
+    MISSING,
+    film_path,
+    poster_path,
+    read_film,
+)
 from multimodal_study.storage.write_aside import write_aside
 
 if TYPE_CHECKING:
@@ -30,14 +39,11 @@ logger = logging.getLogger(__name__)
 
 API = "https://api.themoviedb.org/3"
 IMAGES = "https://image.tmdb.org/t/p"
-FOUND, MISSING, FAILED = "found", "missing", "failed"
-STATES = (FOUND, MISSING, FAILED)
 _TIMEOUT = (10.0, 30.0)
 _LONGEST_WAIT = 60.0
 _LARGEST_POSTER = 16 * 2**20
 _POSTER = re.compile(r"/[\w-]+\.(jpg|png|webp)", re.ASCII)
 _SIZE = re.compile(r"w\d{2,4}|original", re.ASCII)
-_MAGIC = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"RIFF": "webp"}
 _TOKEN_LENGTH = 40
 """Longer keys are read-access tokens, which go into a header; short ones into the address."""
 _REFUSED = frozenset({401, 403})
@@ -165,7 +171,7 @@ class TmdbClient:
         except TransientError as error:
             logger.warning("TMDB poster of film %d: failed (%s)", number, error)
             return FAILED
-        kind = next((k for magic, k in _MAGIC.items() if body and body.startswith(magic)), None)
+        kind = next((k for magic, k in MAGIC.items() if body and body.startswith(magic)), None)
         if body is not None and kind is None:
             logger.warning("TMDB poster of film %d: failed (not a picture)", number)
             return FAILED
@@ -231,26 +237,6 @@ class TmdbClient:
         if now < self._next:
             self._sleep(self._next - now)
         self._next = max(now, self._next) + 1 / self._settings.requests_per_second
-
-
-def film_path(cache: Path, number: int) -> Path:
-    """Where the record of a film is kept."""
-    return cache / "films" / f"{int(number)}.json"
-
-
-def read_film(cache: Path, number: int) -> dict[str, Any] | None:
-    """The kept record of a film: ``status``, ``overview``, ``poster_path``; None: never fetched."""
-    try:
-        film = json.loads(film_path(cache, number).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    return film if isinstance(film, dict) and film.get("status") in STATES else None
-
-
-def poster_path(cache: Path, number: int) -> Path | None:
-    """The kept poster of a film."""
-    names = (cache / "posters" / f"{int(number)}.{kind}" for kind in _MAGIC.values())
-    return next((path for path in names if path.is_file()), None)
 
 
 def _of_answer(body: bytes | None) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def biases(ratings: TrainRatings, rows: Mask, smoothing: float) -> Biases:
     if not len(value):
         return Biases(0.0, np.zeros(ratings.users), np.zeros(ratings.movies))
     mean = float(value.mean())
-    of_user = np.zeros(ratings.users)
-    of_movie = np.zeros(ratings.movies)
+    of_user: Floats = np.zeros(ratings.users)
+    of_movie: Floats = np.zeros(ratings.movies)
     for _ in range(_SWEEPS):
         of_movie = damped(movie, value - mean - of_user[user], ratings.movies, smoothing)
         of_user = damped(user, value - mean - of_movie[movie], ratings.users, smoothing)
@@ -97,7 +97,7 @@ def damped(index: Ints, value: Floats, size: int, smoothing: float) -> Floats:
     return result
 
 
-def _columns(
+def _columns(  # noqa: PLR0917
     index: Ints, value: Floats, size: int, bias: Floats, mean: float, smoothing: float
 ) -> dict[str, Floats]:
     count = np.bincount(index, minlength=size).astype(np.float64)
@@ -107,12 +107,13 @@ def _columns(
     deviation = np.sqrt((square + smoothing) / (count + smoothing))
     unknown = count == 0
     columns = {"mean": mean_of, "bias": bias, "deviation": deviation}
-    return {COUNT: count} | {
-        name: np.where(unknown, np.nan, column) for name, column in columns.items()
-    }
+    known: dict[str, Floats] = {COUNT: count}
+    for name, column in columns.items():
+        known[name] = np.where(unknown, np.nan, column)
+    return known
 
 
-def _taste(
+def _taste(  # noqa: PLR0917
     user: Ints, movie: Ints, residual: Floats, genres: Floats, users: int, smoothing: float
 ) -> Floats:
     """Damped mean residual of each user on each genre: float64 ``[u, g]``."""

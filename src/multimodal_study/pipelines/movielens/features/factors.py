@@ -61,7 +61,8 @@ def factors(
             f"movielens.featurise.graph.regularisation is {regularisation}, expected above 0"
         )
     start = np.random.default_rng([seed, rank]).normal(0, 0.1, (ratings.movies, rank))
-    users, movies = [], []
+    users: list[Floats] = []
+    movies: list[Floats] = []
     for rows in ratings.learnt_from():
         user, movie = _fit(ratings, rows, start, iterations, regularisation, smoothing)
         if users:
@@ -75,7 +76,7 @@ def factors(
     )
 
 
-def _fit(
+def _fit(  # noqa: PLR0917
     ratings: TrainRatings,
     rows: Mask,
     start: Floats,

@@ -100,7 +100,7 @@ def people_view(table: pd.DataFrame, train: Mask, min_films: int) -> View | None
     return View(modality, array, np.diff(indptr) > 0)
 
 
-def _tabular(
+def _tabular(  # noqa: PLR0917
     name: str,
     origin: str,
     table: pd.DataFrame,

@@ -55,7 +55,7 @@ def graph_views(
     ]
 
 
-def _scaled(
+def _scaled(  # noqa: PLR0917
     name: str,
     entity: str,
     origin: str,
