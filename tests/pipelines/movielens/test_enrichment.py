@@ -21,7 +21,7 @@ from multimodal_study.pipelines.movielens.enrichment import (
     tmdb_cache,
 )
 from multimodal_study.pipelines.movielens.enrichment.titles import alternatives, key, natural
-from multimodal_study.pipelines.movielens.sources import RELEASES, films
+from multimodal_study.pipelines.movielens.sources import RELEASES, films, sample
 from multimodal_study.storage.secret import Secret, SecretDataset
 
 REAL = Path(__file__).parents[4] / "shared/data/movielens"
@@ -96,6 +96,19 @@ def test_the_database_covers_what_was_measured(known: list[dict[str, Any]]) -> N
     assert len(known) == 12_569
     assert sum(row["consensus"] is not None for row in known) > 5_000
     assert not any(row[name] in ("", "N/A") for row in known for name in knowledge.NAMES)
+
+
+def test_facts_cover_the_sample_as_documented(known: list[dict[str, Any]]) -> None:
+    ratings, described = sample.read()
+    rows = [
+        film(number, title, None if year is None else int(year))
+        for number, title, year, _ in described.iter_rows()
+    ]
+    found, how = knowledge.match(rows, known)
+    share = ratings["movieId"].is_in(list(found)).mean()
+    assert len(found) / len(rows) == pytest.approx(0.733, abs=0.0005)
+    assert share == pytest.approx(0.912, abs=0.0005)
+    assert how["refused_ambiguous"] == 3 and how["refused_two_films_one_record"] == 12
 
 
 def test_another_release_of_the_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,10 @@ import pytest
 from releases import FILMS, T, read, write_csv, zipped
 
 from multimodal_study.errors import InputError
+from multimodal_study.pipelines.movielens.ingest import ingest
 from multimodal_study.pipelines.movielens.locate import locate
 from multimodal_study.pipelines.movielens.sources import sample
+from multimodal_study.pipelines.movielens.split import split
 
 GOOD = [f"{u},{m},{2.5 + m / 2},{T + u}" for u in range(1, 11) for m in (1, 2, 3)]
 ROOT = Path(__file__).parents[3]
@@ -253,3 +255,37 @@ def test_real_releases_are_read_whole(
     assert (frame.height, movies.height) == (ratings, films)
     assert summary["ratings"]["quarantined"] == summary["ratings"]["duplicates"] == 0
     _adds_up(summary)
+
+
+PUBLISHED = {
+    "random": (
+        [80_003, 10_000, 10_001],
+        "b3ce0ea428e8",
+        0.033797,
+    ),
+    "user_last20": (
+        [69_449, 10_299, 20_256],
+        "e76cafe136708d690e31bee1d6ec442b3a7da7da5101abe3e61fd67694c9dfcf",
+        0.085999,
+    ),
+    "global_time": ([80_003, 10_000, 10_001], "31e43ad6e313", 0.229977),
+    "cold_movie": ([80_000, 10_002, 10_002], "c11e96368379", 1.0),
+    "cold_user": ([79_843, 10_128, 10_033], "a370d82c9c34", 0.033589),
+}
+
+
+def test_the_sample_has_the_published_splits(tmp_path: Path) -> None:
+    options = {"source": "sample", "scratch": str(tmp_path)}
+    ratings, movies, users, _, summary = ingest(locate(options), options)
+    assert (summary["ratings"]["kept"], movies.height, users.height) == (100_004, 9_066, 671)
+    for strategy, (rows, digest, unseen) in PUBLISHED.items():
+        table, said = split(ratings, movies.lazy(), users.lazy(), {"strategy": strategy}, seed=42)
+        assert list(said["rows"].values()) == rows
+        assert said["digests"]["test"].startswith(digest)
+        assert said["test_share_of_unseen_movie"] == pytest.approx(unseen, abs=1e-5)
+        assert table["split"].value_counts().height == 3
+        assert table["movie"].max() == 9_065 and table["user"].max() == 670
+    with pytest.raises(InputError, match="expected one of"):
+        split(ratings, movies.lazy(), users.lazy(), {"strategy": "temporal"}, seed=42)
+    with pytest.raises(InputError, match="run ingest again"):
+        split(ratings, movies.head(5).lazy(), users.lazy(), {}, seed=42)

@@ -69,7 +69,7 @@ def genres_view(array: np.ndarray[Any, Any], names: list[str]) -> View | None:
     modality = Modality(
         "genres", MOVIE, "categorical", len(names), METADATA, "bernoulli", "multi-hot", columns
     )
-    return View(modality, array, array.any(1))
+    return View(modality, array, np.asarray(array.any(axis=1)))
 
 
 def people_view(table: pd.DataFrame, train: Mask, min_films: int) -> View | None:

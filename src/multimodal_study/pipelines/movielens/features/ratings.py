@@ -49,7 +49,7 @@ def graph_views(
         View(
             Modality(name, entity, "graph", array.shape[1], "graph", "normal", note),
             array,
-            array.any(1),
+            np.asarray(array.any(axis=1)),
         )
         for name, entity, array in (("graph_user", USER, user), ("graph_movie", MOVIE, movie))
     ]
