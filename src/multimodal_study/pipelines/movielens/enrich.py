@@ -126,38 +126,15 @@ def enrich(
         enrichment_files: What ``locate_enrichment`` found.
         tmdb_summary: What ``fetch`` did.
     """
-    import polars as pl
-
     films = movies.lazy().collect()
     joined: dict[str, int] = {}
     if enrichment_files["knowledge"]:
         films, joined = knowledge.join(films, knowledge.records(knowledge.database()))
     rows = list(films.iter_rows(named=True))
     cache = _cache(enrich, tmdb_summary)
-    plots_file = enrichment_files["plots"]
-    plots, plot_rows = texts.read_plots(Path(plots_file["path"])) if plots_file else ({}, {})
-    said = texts.choose(
-        rows,
-        list(enrich.get("texts") or ()),
-        plots,
-        cache,
-        consensus=bool(enrich.get("consensus", False)),
-    )
-    folder = enrichment_files["posters"]
-    shown, refused = posters.choose(
-        rows,
-        list(enrich.get("pictures") or ()),
-        Path(folder["path"]) if folder else None,
-        cache,
-        Path(str(enrich.get("cards", "data/02_intermediate/movielens/cards"))).absolute(),
-    )
-    films = films.with_columns(
-        pl.Series("text", [text for text, _ in said], dtype=pl.String),
-        pl.Series("text_source", [source for _, source in said], dtype=pl.String),
-        pl.Series("poster", [str(p[0]) if p else None for p in shown], dtype=pl.String),
-        pl.Series("poster_source", [p[1] if p else None for p in shown], dtype=pl.String),
-        pl.Series("poster_sha256", [p[2] if p else None for p in shown], dtype=pl.String),
-    )
+    said, plot_rows = _texts(rows, enrich, enrichment_files["plots"], cache)
+    shown, refused = _pictures(rows, enrich, enrichment_files["posters"], cache)
+    films = films.with_columns(*said, *shown)
     counted = ratings.lazy().group_by("movie_id").len().collect()
     rated = films.select("movie_id").join(counted, on="movie_id", how="left", maintain_order="left")
     table = coverage.coverage(films, rated["len"].fill_null(0), knowledge.EXTERNAL)
@@ -166,11 +143,53 @@ def enrich(
         "plots": plot_rows,
         "pictures_refused": refused,
         "tmdb": tmdb_summary,
-        "texts": _counted([source for _, source in said]),
-        "pictures": _counted([p[1] if p else None for p in shown]),
+        "texts": _counted(films["text_source"].to_list()),
+        "pictures": _counted(films["poster_source"].to_list()),
     }
     logger.info("films: %s", summary)
     return films.to_pandas(), table, summary
+
+
+def _texts(
+    rows: list[dict[str, Any]],
+    enrich: dict[str, Any],
+    file: dict[str, Any] | None,
+    cache: Path | None,
+) -> tuple[list[pl.Series], dict[str, int]]:
+    """Columns ``text`` and ``text_source``, and the counts of the file of plots."""
+    import polars as pl
+
+    plots, counts = texts.read_plots(Path(file["path"])) if file else ({}, {})
+    order, consensus = list(enrich.get("texts") or ()), bool(enrich.get("consensus", False))
+    said = texts.choose(rows, order, plots, cache, consensus=consensus)
+    names = ("text", "text_source")
+    columns = [
+        pl.Series(name, [found[place] for found in said], dtype=pl.String)
+        for place, name in enumerate(names)
+    ]
+    return columns, counts
+
+
+def _pictures(
+    rows: list[dict[str, Any]],
+    enrich: dict[str, Any],
+    folder: dict[str, Any] | None,
+    cache: Path | None,
+) -> tuple[list[pl.Series], dict[str, int]]:
+    """Columns ``poster``, ``poster_source``, ``poster_sha256``, and the counts of bad files."""
+    import polars as pl
+
+    drawn = Path(str(enrich.get("cards", "data/02_intermediate/movielens/cards"))).absolute()
+    order = list(enrich.get("pictures") or ())
+    shown, refused = posters.choose(
+        rows, order, Path(folder["path"]) if folder else None, cache, drawn
+    )
+    names = ("poster", "poster_source", "poster_sha256")
+    columns = [
+        pl.Series(name, [str(found[place]) if found else None for found in shown], dtype=pl.String)
+        for place, name in enumerate(names)
+    ]
+    return columns, refused
 
 
 def _cache(enrich: dict[str, Any], tmdb_summary: dict[str, Any]) -> Path | None:

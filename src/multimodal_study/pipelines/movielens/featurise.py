@@ -69,19 +69,7 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
     known_options("movielens.featurise", featurise, OPTIONS)
     rows = _rows(ratings, splits)
     chosen = tasks.task_of(task, ingest_summary["source"])
-    in_train = rows["split"] == "train"
-    known = np.zeros(len(table), dtype=bool)
-    known[rows["movie"][in_train]] = True
-    train = TrainRatings(
-        rows["user"][in_train],
-        rows["movie"][in_train],
-        rows["rating"][in_train],
-        rows["fold"][in_train],
-        users=int(rows["user"].max()) + 1,
-        movies=len(table),
-        folds=int(split_summary["folds"]),
-        history=str(split_summary["history"]),
-    )
+    train, known = _train(rows, len(table), split_summary)
     views = [
         *_of_films(table, known, featurise, image),
         *_of_ratings(train, table, featurise, seed),
@@ -89,8 +77,7 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
     kept = {view.modality.name: view for view in views}
     if not kept:
         raise InputError("movielens.featurise leaves no modality; switch some of them on")
-    names = {modality.origin for modality in (view.modality for view in views)}
-    pair = PAIR if set(PAIR) <= names else None
+    pair = PAIR if set(PAIR) <= {view.modality.origin for view in views} else None
     return Features(
         arrays={name: view.array for name, view in kept.items()},
         present={name: view.present for name, view in kept.items()},
@@ -109,6 +96,26 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
         lengths={name: view.lengths for name, view in kept.items() if view.lengths is not None},
         pair=pair,
     )
+
+
+def _train(
+    rows: dict[str, Any], movies: int, split_summary: dict[str, Any]
+) -> tuple[TrainRatings, Mask]:
+    """The ratings that may be learnt from, and the films that they are about: bool ``[i]``."""
+    mine = rows["split"] == "train"
+    known = np.zeros(movies, dtype=bool)
+    known[rows["movie"][mine]] = True
+    train = TrainRatings(
+        rows["user"][mine],
+        rows["movie"][mine],
+        rows["rating"][mine],
+        rows["fold"][mine],
+        users=int(rows["user"].max()) + 1,
+        movies=movies,
+        folds=int(split_summary["folds"]),
+        history=str(split_summary["history"]),
+    )
+    return train, known
 
 
 def _rows(ratings: pl.LazyFrame, splits: pl.LazyFrame) -> dict[str, Any]:

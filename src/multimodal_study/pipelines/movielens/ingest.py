@@ -179,13 +179,11 @@ def _duplicates(keys: pl.DataFrame, table: pl.LazyFrame) -> tuple[pl.Series, int
     pairs = (keys["user_id"].to_numpy().astype(np.int64) << 32) | keys["movie_id"].to_numpy()
     ordered = np.sort(pairs)
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    lines = (
-        keys["line"].filter(pl.Series(np.isin(pairs, repeated)))
-        if len(repeated)
-        else keys["line"].head(0)
-    )
-    if not len(lines):
-        return lines, 0
+    if not len(repeated):
+        return keys["line"].head(0), 0
+    # Both sides are numbers and one is sorted: far quicker than a test of membership by sorting.
+    place = np.minimum(np.searchsorted(repeated, pairs), len(repeated) - 1)
+    lines = keys["line"].filter(pl.Series(repeated[place] == pairs))
     rows = table.join(pl.LazyFrame({"line": lines}), on="line", how="semi").collect()
     last = pl.col("line").sort_by("timestamp", "line").last().over("user_id", "movie_id")
     stays = pl.col("rating").sort_by("timestamp", "line").last().over("user_id", "movie_id")

@@ -62,15 +62,8 @@ def split(
         user, movie, time, strategy=strategy, fractions=fractions, seed=seed
     )
     fold, history = _folds(codes, time, split, seed)
-    names = pl.Enum(list(SPLITS))
-    table = pl.DataFrame(
-        {
-            "user": user,
-            "movie": movie,
-            "split": pl.Series(codes).cast(pl.UInt8).cat.to(names),
-            "fold": fold,
-        }
-    )
+    side = pl.Series(codes).cast(pl.UInt8).cat.to(pl.Enum(list(SPLITS)))
+    table = pl.DataFrame({"user": user, "movie": movie, "split": side, "fold": fold})
     summary = {
         "strategy": strategy,
         "fractions": fractions,
@@ -120,8 +113,8 @@ def _counts(rows: pl.DataFrame, user: Any, movie: Any, codes: Any) -> dict[str, 
     for code, name in enumerate(SPLITS):
         mine = codes == code
         found["rows"][name] = int(mine.sum())
-        found["users"][name] = len(np.unique(user[mine]))
-        found["movies"][name] = len(np.unique(movie[mine]))
+        found["users"][name] = int(np.count_nonzero(np.bincount(user[mine])))
+        found["movies"][name] = int(np.count_nonzero(np.bincount(movie[mine])))
         found["digests"][name] = rating_splits.digest(ids["user_id"][mine], ids["movie_id"][mine])
         times = ids["timestamp"][mine]
         found["time"][name] = [int(times.min()), int(times.max())]
