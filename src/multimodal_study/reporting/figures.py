@@ -149,6 +149,36 @@ def calibration_figure(
     return figure
 
 
+def regression_figure(
+    predictions_by_paradigm: Mapping[str, pd.DataFrame], *, split: str = "test", bins: int = BINS
+) -> Figure:
+    """Mean target against mean prediction per paradigm, in bins of equally many examples.
+
+    What lies on the dashed line is predicted without bias at that height. Seeds are pooled.
+
+    Raises:
+        ValueError: If there is no paradigm.
+    """
+    figure, axes = _grid(list(predictions_by_paradigm), height=2.05)
+    for table, axis in zip(predictions_by_paradigm.values(), axes, strict=True):
+        rows = table[table["split"] == split].sort_values("prediction", kind="stable")
+        column = np.arange(len(rows)) * bins // max(len(rows), 1)
+        count = np.bincount(column, minlength=bins)
+        full = count > 0
+        predicted, target = (
+            np.bincount(column, rows[name].to_numpy(dtype=np.float64), minlength=bins)[full]
+            / count[full]
+            for name in ("prediction", "target")
+        )
+        ends = [min(predicted.min(), target.min()), max(predicted.max(), target.max())]
+        axis.plot(ends, ends, color=INK, lw=0.8, ls=(0, (4, 3)))
+        axis.scatter(predicted, target, s=14, color=BLUE, alpha=0.85, lw=0)
+        tidy(axis)
+    figure.supxlabel("mean prediction", fontsize=9, color=INK)
+    figure.supylabel("mean target", fontsize=9, color=INK)
+    return figure
+
+
 def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Training and validation loss by epoch, one panel per paradigm, one line per seed.
 

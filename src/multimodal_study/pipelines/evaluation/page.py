@@ -12,14 +12,16 @@ def draw(
     predictions: Mapping[str, Any],
     evaluation: dict[str, Any],
 ) -> tuple[Any, Any]:
-    """The leaderboard and the reliability diagram as matplotlib figures."""
-    from multimodal_study.reporting.figures import calibration_figure
+    """The leaderboard, and the reliability diagram or its like for a regression, as figures."""
+    from multimodal_study.reporting.figures import calibration_figure, regression_figure
     from multimodal_study.reporting.pictures import leaderboard_figure_of
 
     split = next(iter(evaluation["splits"]))
+    kinds = {cell["task"]["kind"] for cell in metrics.values()}
+    calibrated = regression_figure if kinds == {"regression"} else calibration_figure
     return (
         leaderboard_figure_of(leaderboard, metrics, evaluation),
-        calibration_figure(predictions, split=split, bins=evaluation["ece_bins"]),
+        calibrated(predictions, split=split, bins=evaluation["ece_bins"]),
     )
 
 

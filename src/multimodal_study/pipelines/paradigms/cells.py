@@ -52,18 +52,19 @@ def cell_config(  # noqa: PLR0917
 
     A paradigm's own ``trainer`` block wins over the shared budget, and is then part of the record.
     """
+    network, config_class = paradigm
     parameters = dict(parameters)
     own = parameters.pop("trainer", {})
     names = [
         name
         for name, modality in features.modalities.items()
-        if modality.kind in paradigm[0].reads and (origins is None or modality.origin in origins)
+        if modality.kind in network.reads and (origins is None or modality.origin in origins)
     ]
     return {
         "parameters": parameters,
         "trainer": {**trainer, **own},
         "modalities": names,
-        "capabilities": sorted(paradigm[0].capabilities),
+        "capabilities": sorted(network.abilities(config_class(**parameters))),
         "task": asdict(features.task),
         "seed": seed,
     }
