@@ -24,7 +24,8 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from multimodal_study.data.batches import Batch
 from multimodal_study.data.cost import Cost
-from multimodal_study.models.base import FusionModule, check, check_choice
+from multimodal_study.models.base import FusionModule
+from multimodal_study.models.config import check, check_choice
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from multimodal_study.contract import Modality
 from multimodal_study.data.batches import Batch
-from multimodal_study.models.base import FusionConfig
+from multimodal_study.models.config import FusionConfig
 from multimodal_study.models.image_network import PixelsProjection
 from multimodal_study.models.layers import Encoder
 

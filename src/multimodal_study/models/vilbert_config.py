@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from multimodal_study.models.alignment import MaskedObjective, Negatives
-from multimodal_study.models.base import FusionConfig, check, check_choice
 from multimodal_study.models.coattention import Norm, Shape
+from multimodal_study.models.config import FusionConfig, check, check_choice
 
 
 @dataclass(frozen=True)
