@@ -222,7 +222,7 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     known = shipped()
     known["trainer"]["checkpoints"] = str(tmp_path)
     names = ("majority", "text_only", "early")
-    pipe = compare("study", names, BASELINES, paired=True) + linear_maps("study")
+    pipe = compare("study", names, BASELINES, {}, paired=True) + linear_maps("study")
     pipe += sum((cell("study", name, paired=True) for name in names), pipe)
     data = {f"params:{key}": value for key, value in known.items()} | {
         "study.features": paired(),
@@ -248,6 +248,6 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
 
 def test_a_dataset_without_a_pair_has_no_retrieval() -> None:
     names = ("majority", "early")
-    pipe = compare("study", names, BASELINES) + cell("study", "early")
+    pipe = compare("study", names, BASELINES, {}) + cell("study", "early")
     assert not [name for name in pipe.datasets() if "retrieval" in name or "ranks" in name]
     assert not [node for node in pipe.nodes if "retriev" in node.name]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multimodal_study.contract import BINARY, Features, Task, TaskKind
+from multimodal_study.contract import BINARY, SPLITS, Features, Task, TaskKind
 from multimodal_study.pipelines.options import known_options
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ COLUMNS = (
     "verdict",
 )  # fmt: skip
 ORIGINS = ("image", "text")
+TOO_FEW = "not probed: too few items have the factor"
 BOTH = "both"
 _CONFIDENCE = 0.95
 
@@ -64,9 +65,12 @@ def factor_probes(
     rows = []
     for factor, origin in pairs:
         asked, where = _asking(features, values[factor].astype(str).to_numpy(dtype=object))
-        found = _probe(asked, inputs[origin][where], probes)
         expected = carriers[factor] in (origin, BOTH)
-        verdict = _verdict(found["p_value"] < alpha, expected)
+        if _too_few(asked):
+            found, verdict = _unknown(asked), TOO_FEW
+        else:
+            found = _probe(asked, inputs[origin][where], probes)
+            verdict = _verdict(found["p_value"] < alpha, expected)
         row = {"factor": factor, "read_from": origin, **found, "carried_by": carriers[factor]}
         rows.append({**row, "verdict": verdict})
         if verdict.startswith("contradicts"):
@@ -96,6 +100,18 @@ def _asking(
     return replace(features, examples=examples, task=task), where
 
 
+def _too_few(features: Features) -> bool:
+    """Whether a side has no item, or train has one value only."""
+    sides = [features.rows(side) for side in SPLITS]
+    values = features.examples["target"].to_numpy()[sides[0]]
+    return not all(map(len, sides)) or len(np.unique(values)) < BINARY
+
+
+def _unknown(features: Features) -> dict[str, Any]:
+    numbers = ("accuracy", "low", "high", "chance", "p_value")
+    return {"values": len(features.task.classes), **dict.fromkeys(numbers, np.nan)}
+
+
 def _probe(
     features: Features, inputs: np.ndarray[Any, Any], probes: dict[str, Any]
 ) -> dict[str, Any]:
@@ -107,10 +123,7 @@ def _probe(
     target = target_of(features, rows)
     share = np.bincount(target_of(features, np.arange(len(features.examples)))).max()
     chance = float(share / len(features.examples))
-    if len(features.task.classes) < BINARY:
-        hits = len(rows)
-    else:
-        hits = int((_told(features, inputs, probes["regularisation"]) == target).sum())
+    hits = int((_told(features, inputs, probes["regularisation"]) == target).sum())
     test = binomtest(hits, len(rows), chance, alternative="greater")
     interval = binomtest(hits, len(rows)).proportion_ci(_CONFIDENCE, method="wilson")
     return {
