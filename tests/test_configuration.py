@@ -32,7 +32,7 @@ def parameters(environment: str | None = None, **given: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["early", "late", "intermediate", "transformer"])
+@pytest.mark.parametrize("name", ["early", "late", "intermediate", "transformer", "clip"])
 def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> None:
     module = __import__(f"multimodal_study.models.{name}", fromlist=["Config"])
     values = dict(parameters()[name])

@@ -74,7 +74,8 @@ def load_clip(model: str) -> Any:
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     if kind != "clip":
         raise InputError(f"clip.model is {model!r}, a {kind!r} model; expected a CLIPModel")
-    return CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+    network: Any = CLIPModel.from_pretrained(folder, local_files_only=True)
+    return network.eval()
 
 
 def load_processors(model: str) -> tuple[Any, Any]:

@@ -11,6 +11,10 @@
   classes by the cosine of the picture and prompts that name the class, no label is learnt from
 - ``full``: all of a ``CLIPModel``, from pixels and token ids; a linear probe
 
+Beside the ``members`` that learn by steps stands a linear one in closed form (``canonical.py``)
+with the share ``linear_weight``: the embedding of a side is that of all of them, each times the
+root of its share, so that cosines are weighted means of theirs. This ensemble is our deviation.
+
 The probe learns in the same steps on detached embeddings of both sides: labels never move the
 space. The epoch is chosen by the contrastive loss on validation; in ``linear_probe``, where no
 space learns, by the probe's. Pairs that lack a side are left out of the contrastive loss.
@@ -29,11 +33,11 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import SEQUENCES, VECTORS, Kind, Modality, Task
 from multimodal_study.data.batches import Batch
-from multimodal_study.encoders.clip_views import IMAGE, TEXT
 from multimodal_study.errors import InputError
 from multimodal_study.models import contrastive
 from multimodal_study.models.base import Capability, FusionModule
-from multimodal_study.models.clip_bodies import Aligned, Body, Pretrained, Sides, Towers
+from multimodal_study.models.canonical import Canonical, complete
+from multimodal_study.models.clip_bodies import Pretrained, Sides, Towers, make_body, sides_of
 from multimodal_study.models.clip_config import Config
 from multimodal_study.models.clip_prompts import encode_prompts, prompt_width
 from multimodal_study.models.heads import make_head
@@ -44,8 +48,8 @@ logger = logging.getLogger(__name__)
 
 AT_CHANCE = 0.98
 """Share of the loss at chance above which an epoch has learnt nothing."""
-_PATIENCE = 2
-"""Epochs at chance after which the alarm goes off."""
+_PATIENCE = 3
+"""Epochs in a row at chance, or above it, after which the alarm goes off."""
 _SIGMOID_BIAS = -10.0
 
 
@@ -59,9 +63,17 @@ class Clip(FusionModule):
     def __init__(self, config: Config, modalities: dict[str, Modality], task: Task) -> None:
         super().__init__(config, modalities, task)
         self.config: Config = config
-        body = _make_body(config, modalities)
+        body = make_body(config, modalities)
         self.body = cast(Any, body)
         self.logit_scale = nn.Parameter(torch.full((body.members,), config.start_scale))
+        towers = isinstance(body, Towers)
+        self.linear = None
+        if towers and config.linear_weight:
+            sides = sides_of(config, modalities)
+            self.linear = Canonical(sides, body.width, config.regularisation, config.power)
+        shares = [(1 - config.linear_weight) / body.members if towers else 1.0] * body.members
+        shares += [config.linear_weight] if self.linear is not None else []
+        self.register_buffer("shares", torch.tensor(shares))
         sigmoid = config.loss == "sigmoid"
         self.bias = nn.Parameter(torch.full((body.members,), _SIGMOID_BIAS)) if sigmoid else None
         self.probe: nn.Module | None = None
@@ -72,17 +84,19 @@ class Clip(FusionModule):
             prompts = torch.zeros(len(task.classes) * len(config.prompts), width)
             self.register_buffer("prompts", prompts)
         else:
-            self.probe = make_head(task, 2 * body.members * body.width)
+            self.probe = make_head(task, 2 * len(shares) * body.width)
         self.average: nn.Module | None = None
         self.updates = 0
         self.seen = torch.zeros(3)
         self.epochs_at_chance = 0
-        self.stuck = False
+        self.warned = False
 
     def start(self, batches: list[Batch]) -> None:
         """Class weights, moments, the probe's prior, the prompts."""
         super().start(batches)
         self.body.start(batches)
+        if self.linear is not None:
+            self.linear.start(batches)
         if self.probe is not None:
             cast(Any, self.probe).start(torch.cat([batch.target for batch in batches]))
         else:
@@ -98,11 +112,21 @@ class Clip(FusionModule):
             self.average = None
 
     def sides(self, batch: Batch) -> Sides:
-        """Embeddings ``[b, k, d]`` of both sides, each member's of length 1."""
+        """Embeddings ``[b, k, d]`` of both sides by the members that learn, each of length 1."""
         body: Any = self.body if self.training or self.average is None else self.average
         chunk = self.config.chunk if self.training else 0
         a, b = contrastive.in_chunks(lambda rows: body(batch, rows), len(batch), chunk)
         return a, b
+
+    def whole(self, batch: Batch, sides: Sides) -> Sides:
+        """Embeddings ``[b, k d]`` of length 1 of both sides: ``sides`` and the linear member's."""
+        a, b = sides
+        if self.linear is not None:
+            with torch.no_grad():
+                c, d = self.linear(batch, slice(0, len(batch)))
+            a, b = torch.cat([a, c[:, None]], dim=1), torch.cat([b, d[:, None]], dim=1)
+        root = self.get_buffer("shares").sqrt()[:, None]
+        return (a * root).flatten(1), (b * root).flatten(1)
 
     def scale(self) -> Tensor:
         """Inverse temperature of each member ``[k]``, in 1 to 100."""
@@ -110,14 +134,14 @@ class Clip(FusionModule):
 
     def alignment(self, batch: Batch, sides: Sides) -> tuple[Tensor, float]:
         """Contrastive loss in nats, mean of the members, and what it is at chance."""
-        complete = _complete(batch, self.modalities, self.config.pair)
-        if int(complete.sum()) <= 1:
+        kept = complete(batch, sides_of(self.config, self.modalities))
+        n = int(kept.sum())
+        if n <= 1:
             return self.logit_scale.sum() * 0.0, 0.0
-        n = int(complete.sum())
-        same = contrastive.positives((key[complete] for key in _keys(batch, self.config.pair)), n)
+        same = contrastive.positives((key[kept] for key in _keys(batch, self.config.pair)), n)
         # Half precision would round a cosine to three digits.
         with torch.autocast(batch.rows.device.type, enabled=False):
-            a, b = (side.float()[complete].unbind(1) for side in sides)
+            a, b = (side.float()[kept].unbind(1) for side in sides)
             scale = self.scale()
             if self.bias is None:
                 losses = [
@@ -137,7 +161,7 @@ class Clip(FusionModule):
         self.seen += torch.tensor([float(aligned.detach()), chance, 1.0])
         if self.probe is None:
             return aligned
-        joint = _side_by_side(sides).detach()
+        joint = torch.cat(self.whole(batch, sides), dim=1).detach()
         output = self._read(F.dropout(joint, self.config.dropout, self.training))
         return aligned + self.output_loss(output, batch.target, batch.scored)
 
@@ -149,25 +173,27 @@ class Clip(FusionModule):
 
     def joint(self, batch: Batch) -> Tensor:
         """Embeddings of both sides side by side ``[b, 2 k d]``; the probe reads them."""
-        return _side_by_side(self.sides(batch))
+        return torch.cat(self.whole(batch, self.sides(batch)), dim=1)
 
     def embed(self, batch: Batch) -> dict[str, Tensor]:
-        """Origin to ``[b, k d]`` of length 1, in one space: cosines are the members' mean."""
-        a, b = (side.flatten(1) / math.sqrt(side.shape[1]) for side in self.sides(batch))
-        return dict(zip(self.config.pair, (a, b), strict=True))
+        """Origin to ``[b, k d]`` of length 1, in one space."""
+        return dict(zip(self.config.pair, self.whole(batch, self.sides(batch)), strict=True))
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
         if self.probe is not None:
             return self._read(self.joint(batch))
-        classes = self._class_embeddings()
-        cosines = torch.einsum("bkd,ckd->bck", self.sides(batch)[0].float(), classes)
-        return (cosines * self.scale()).mean(2)
+        images = self.whole(batch, self.sides(batch))[0].float()
+        return self.scale().mean() * images @ self._class_embeddings().T
 
     def _class_embeddings(self) -> Tensor:
-        """Mean direction of the prompts of each class ``[c, k, d]``."""
+        """Mean direction of the prompts of each class ``[c, k d]``."""
         body: Any = self.body if self.average is None else self.average
-        found = body.texts(self.get_buffer("prompts")).float()
+        vectors = self.get_buffer("prompts")
+        found = body.texts(vectors).float()
+        if self.linear is not None:
+            found = torch.cat([found, self.linear.texts(vectors)[:, None]], dim=1)
+        found = (found * self.get_buffer("shares").sqrt()[:, None]).flatten(1)
         per_class = found.unflatten(0, (len(self.task.classes), len(self.config.prompts)))
         return F.normalize(per_class.mean(1), dim=-1)
 
@@ -195,11 +221,11 @@ class Clip(FusionModule):
         """Lightning's hook: the alarm when the loss stays where knowing nothing puts it."""
         loss, chance, steps = self.seen.tolist()
         self.seen.zero_()
-        if not steps or self.config.mode in {"linear_probe"}:
+        if not steps or self.config.mode == "linear_probe":
             return
         self.epochs_at_chance = self.epochs_at_chance + 1 if loss > AT_CHANCE * chance else 0
-        if self.epochs_at_chance >= _PATIENCE and not self.stuck:
-            self.stuck = True
+        if self.epochs_at_chance >= _PATIENCE and not self.warned:
+            self.warned = True
             logger.warning(
                 "clip: after %d epochs the contrastive loss is %.3f nats a batch, %.3f is chance "
                 "(ln of the batch size): the sides are not being aligned. Do the rows of the pair "
@@ -211,19 +237,19 @@ class Clip(FusionModule):
             )
 
     def findings(self) -> dict[str, Any]:
-        """What the record of a fit must hold: whether the alarm went off, and the temperatures."""
+        """Whether the fit ended at chance, and the temperature that was learnt."""
         return {
-            "stuck_at_chance": self.stuck,
-            "temperature": float((1 / self.scale()).mean()),
+            "stuck_at_chance": self.epochs_at_chance >= _PATIENCE,
+            "temperature": (1 / self.scale()).mean().item(),
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook: what a resumed fit needs beyond weights."""
-        checkpoint["clip"] = [self.updates, self.epochs_at_chance, self.stuck]
+        checkpoint["clip"] = [self.updates, self.epochs_at_chance, self.warned]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Lightning's hook."""
-        self.updates, self.epochs_at_chance, self.stuck = checkpoint["clip"]
+        self.updates, self.epochs_at_chance, self.warned = checkpoint["clip"]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """As the base; a pretrained body has a rate of its own."""
@@ -233,40 +259,13 @@ class Clip(FusionModule):
         body = [p for p in self.body.parameters() if p.requires_grad]
         mine = {id(p) for p in body}
         rest = [p for p in self.parameters() if p.requires_grad and id(p) not in mine]
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in body if p.ndim > 1], "lr": rate},
             {"params": [p for p in body if p.ndim <= 1], "lr": rate, "weight_decay": 0.0},
             {"params": [p for p in rest if p.ndim > 1]},
             {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return [group for group in groups if group["params"]]
-
-
-def _make_body(config: Config, modalities: dict[str, Modality]) -> Body:
-    sides = [
-        {name: item for name, item in modalities.items() if item.origin == origin}
-        for origin in config.pair
-    ]
-    if not all(sides):
-        found = sorted({item.origin for item in modalities.values()})
-        raise InputError(
-            f"clip.pair is {config.pair}, but the modalities come from {found}; set clip.pair (or "
-            "<dataset>.overrides.clip.pair) to two of them that describe the same thing"
-        )
-    if config.mode == "full":
-        return Pretrained(cast(str, config.model))
-    if config.model is not None and config.mode != "heads":
-        return Aligned((IMAGE, TEXT), modalities[IMAGE].width)
-    return Towers(config, tuple(sides))
-
-
-def _complete(batch: Batch, modalities: dict[str, Modality], pair: list[str]) -> Tensor:
-    """Rows that have something of both sides: bool ``[b]``."""
-    found = []
-    for origin in pair:
-        masks = [batch.present[name] for name, item in modalities.items() if item.origin == origin]
-        found.append(torch.stack(masks).any(0))
-    return found[0] & found[1]
 
 
 def _keys(batch: Batch, pair: list[str]) -> list[Tensor]:
@@ -277,7 +276,3 @@ def _keys(batch: Batch, pair: list[str]) -> list[Tensor]:
             f"{sorted(batch.keys) or 'nothing'}; set features.pair and its <origin>_key columns"
         )
     return [batch.keys[origin] for origin in pair]
-
-
-def _side_by_side(sides: Sides) -> Tensor:
-    return torch.cat([side.flatten(1) for side in sides], dim=1)

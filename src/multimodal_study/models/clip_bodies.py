@@ -6,7 +6,7 @@ A body gives, for some rows of a batch, a tensor ``[b, k, d]`` of length-1 embed
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import SEQUENCES, Modality
 from multimodal_study.data.batches import Batch
-from multimodal_study.encoders.clip_views import PIXELS, TOKEN_IDS, load_clip, moments
+from multimodal_study.encoders.clip_views import IMAGE, PIXELS, TEXT, TOKEN_IDS, load_clip, moments
 from multimodal_study.errors import InputError
 from multimodal_study.models.clip_config import Config
 from multimodal_study.models.towers import Tower, rows_of
@@ -158,3 +158,32 @@ class Pretrained(nn.Module):
     def texts(self, vectors: Tensor) -> Tensor:
         """Not asked: ``full`` classifies by its probe."""
         raise NotImplementedError
+
+
+def sides_of(config: Config, modalities: dict[str, Modality]) -> tuple[dict[str, Modality], ...]:
+    """Modalities of each of the two origins.
+
+    Raises:
+        InputError: One of them has none.
+    """
+    sides = tuple(
+        {name: item for name, item in modalities.items() if item.origin == origin}
+        for origin in config.pair
+    )
+    if not all(sides):
+        found = sorted({item.origin for item in modalities.values()})
+        raise InputError(
+            f"clip.pair is {config.pair}, but the modalities come from {found}; set clip.pair (or "
+            "<dataset>.overrides.clip.pair) to two of them that describe the same thing"
+        )
+    return sides
+
+
+def make_body(config: Config, modalities: dict[str, Modality]) -> Body:
+    """The body that ``config.mode`` and ``config.model`` ask for."""
+    sides = sides_of(config, modalities)
+    if config.mode == "full":
+        return Pretrained(cast(str, config.model))
+    if config.model is not None and config.mode != "heads":
+        return Aligned((IMAGE, TEXT), modalities[IMAGE].width)
+    return Towers(config, sides)

@@ -37,10 +37,16 @@ class Config(FusionConfig):
     depth: int
     """Residual blocks of a tower."""
     heads: int
-    """Questions of an attention pooling, for sequences."""
+    """Questions of an attention pooling over each sequence; 0: towers read vectors alone."""
     members: int
     """Independent pairs of towers, trained side by side. Their embeddings are put side by side, so
     that the cosine is the mean of theirs: an ensemble that stays one embedding search."""
+    linear_weight: float
+    """Share of a closed-form linear member in the cosines, beside the towers'; 0: none."""
+    regularisation: float
+    """Of that member, in units of the mean variance."""
+    power: float
+    """Of the canonical correlations, as weights of its dimensions."""
     input_dropout: float
     """Dropout of the numbers that enter a tower (words have ``words_dropout``)."""
     temperature: float
@@ -65,12 +71,15 @@ class Config(FusionConfig):
         for name, low, high in (
             ("hidden", 1, 65536),
             ("depth", 0, 64),
-            ("heads", 1, 256),
+            ("heads", 0, 256),
             ("members", 1, 64),
             ("chunk", 0, 1 << 24),
         ):
             check(name, getattr(self, name), low, high)
         check("input_dropout", self.input_dropout, 0.0, 0.95)
+        check("linear_weight", self.linear_weight, 0.0, 0.99)
+        check("regularisation", self.regularisation, 1e-4, 1e4)
+        check("power", self.power, 0.0, 16.0)
         check("temperature", self.temperature, 1 / LARGEST_SCALE, 1.0)
         check("averaging", self.averaging, 0.0, 0.9999)
         check("pretrained_learning_rate", self.pretrained_learning_rate, 0.0, 1.0)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import SEQUENCES, Modality
 from multimodal_study.data.batches import Batch
+from multimodal_study.errors import InputError
 from multimodal_study.models.layers import DenseProjection, WordsProjection
 
 _TINY = 1e-6
@@ -49,7 +50,7 @@ class AttentionPooling(nn.Module):
             mean = total / count
             spread = (squares / count - mean.square()).clamp_min(0).sqrt()
             self.get_buffer("mean").copy_(mean)
-            self.get_buffer("scale").copy_(spread.clamp_min(_TINY))
+            self.get_buffer("scale").copy_(steady(spread))
 
     def forward(self, states: Tensor, used: Tensor) -> Tensor:
         """States ``[b, t, width]`` and bool ``[b, t]`` to ``[b, d]``."""
@@ -90,7 +91,15 @@ class Tower(nn.Module):
         super().__init__()
         self.modality_dropout = modality_dropout
         self.project = nn.ModuleDict()
-        for name, item in modalities.items():
+        read = {
+            name: item for name, item in modalities.items() if heads or item.kind not in SEQUENCES
+        }
+        if not read:
+            raise InputError(
+                f"clip.heads is 0, which leaves nothing of {sorted(modalities)}: these are all "
+                "sequences; set clip.heads to 1 or more"
+            )
+        for name, item in read.items():
             if item.kind in SEQUENCES:
                 made: nn.Module = AttentionPooling(item.width, hidden, heads, input_dropout)
             elif item.kind == "words":
@@ -99,7 +108,7 @@ class Tower(nn.Module):
                 made = DenseProjection(item.width, hidden, input_dropout)
             self.project[name] = made
         self.placeholder = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(hidden)) for name in modalities}
+            {name: nn.Parameter(torch.zeros(hidden)) for name in read}
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -137,6 +146,14 @@ class Tower(nn.Module):
         for block in self.blocks:
             hidden = hidden + block(hidden)
         return F.normalize(self.out(hidden), dim=1)
+
+
+def steady(deviation: Tensor) -> Tensor:
+    """Deviations ``[d]``, none below a hundredth of their mean.
+
+    A number that is constant in train, as a dead channel is, must not explode elsewhere.
+    """
+    return deviation.clamp_min(max(1e-2 * float(deviation.mean()), _TINY))
 
 
 def used(batch: Batch, name: str) -> Tensor:

@@ -13,6 +13,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
+from multimodal_study.pipelines.paradigms.contrastive import contrastive
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
 from multimodal_study.pipelines.paradigms.supervised import supervised
 
@@ -39,6 +40,12 @@ def _transformer() -> Any:
     from multimodal_study.models import transformer
 
     return transformer.Transformer, transformer.Config
+
+
+def _clip() -> Any:
+    from multimodal_study.models import clip
+
+    return clip.Clip, clip.Config
 
 
 def _majority() -> Any:
@@ -69,6 +76,7 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "late": lambda: supervised("late", _late),
     "intermediate": lambda: supervised("intermediate", _intermediate),
     "transformer": lambda: end_to_end("transformer", _transformer),
+    "clip": lambda: contrastive("clip", _clip),
 }
 
 BASELINES = ("majority", "metadata_only", "tfidf")
