@@ -48,6 +48,7 @@ FITS: dict[str, tuple[str, ...]] = {
         "early",
         "late",
         "intermediate",
+        "clip",
         "vilbert",
         "mvae",
         "hybrid",

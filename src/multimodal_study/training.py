@@ -244,6 +244,7 @@ def _result(
             "precision": str(runner.precision),
             "epochs": len(epochs.history),
             "best_epoch": int(best["epoch"]),
+            **network.findings(),
         },
     )
 

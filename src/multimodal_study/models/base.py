@@ -90,6 +90,10 @@ class FusionModule(LightningModule):
             batches: All validation rows, unshuffled.
         """
 
+    def findings(self) -> dict[str, Any]:
+        """What the record of a fit must hold beside its cost: plain values by name."""
+        return {}
+
     def joint(self, batch: Batch) -> Tensor:
         """The fused representation ``[b, d]`` that the head reads."""
         raise NotImplementedError

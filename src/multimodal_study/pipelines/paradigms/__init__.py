@@ -13,6 +13,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
+from multimodal_study.pipelines.paradigms.contrastive import contrastive
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
 from multimodal_study.pipelines.paradigms.generative import generative
 from multimodal_study.pipelines.paradigms.retrieval import linear_maps, retrieval_node
@@ -61,6 +62,12 @@ def _hybrid() -> Any:
     return hybrid.Hybrid, hybrid.Config
 
 
+def _clip() -> Any:
+    from multimodal_study.models import clip
+
+    return clip.Clip, clip.Config
+
+
 def _majority() -> Any:
     from multimodal_study.baselines import majority
 
@@ -100,6 +107,7 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "transformer": lambda: end_to_end("transformer", _transformer),
     "mvae": lambda: generative("mvae", _mvae),
     "hybrid": lambda: generative("hybrid", _hybrid, weighs_task=True),
+    "clip": lambda: contrastive("clip", _clip),
 }
 
 BASELINES = ("majority", "metadata_only", "tfidf", "logistic")
