@@ -32,7 +32,9 @@ def parameters(environment: str | None = None, **given: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["early", "late", "intermediate", "transformer", "mvae"])
+@pytest.mark.parametrize(
+    "name", ["early", "late", "intermediate", "clip", "vilbert", "transformer", "mvae"]
+)
 def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> None:
     module = __import__(f"multimodal_study.models.{name}", fromlist=["Config"])
     values = dict(parameters()[name])
@@ -55,7 +57,7 @@ def test_every_paradigm_that_is_placed_exists_and_has_parameters() -> None:
     known = parameters()
     for placed in FITS.values():
         assert set(placed) <= set(PARADIGMS)
-        assert set(placed) - {"text_only"} <= set(known)
+        assert set(placed) - {"text_only", "image_only"} <= set(known)
     assert set(BASELINES) <= set(PARADIGMS)
     assert set(known["evaluation"]["baselines"]) == set(BASELINES)
 
@@ -80,7 +82,7 @@ def test_environments_change_known_keys_only() -> None:
         return {key for name, value in tree.items() for key in keys(value, f"{prefix}.{name}")}
 
     base = keys(parameters())
-    for environment in ("smoke", "amazon_2018", "reproduce"):
+    for environment in ("smoke", "amazon_2018", "fashion_products", "movielens_small", "reproduce"):
         changed = keys(parameters(environment)) - base
         # An empty group of base is open: its keys are names of modalities.
         open_groups = {key for key in base if any(c.startswith(f"{key}.") for c in changed)}
@@ -126,3 +128,16 @@ def test_commands_in_the_documents_name_pipelines_and_parameters_that_exist() ->
 def test_no_file_or_function_is_too_long() -> None:
     long = [p for p in (ROOT / "src").rglob("*.py") if len(p.read_text().splitlines()) > 300]
     assert long == []
+
+
+def test_the_key_of_an_outside_service_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def key() -> Any:
+        loader = OmegaConfigLoader(str(ROOT / "conf"), base_env="base", default_run_env="local")
+        return loader["credentials"]["tmdb"]["api_key"]
+
+    monkeypatch.delenv("TMDB_API_KEY", raising=False)
+    assert not key()
+    monkeypatch.setenv("TMDB_API_KEY", "from the environment")
+    assert key() == "from the environment"

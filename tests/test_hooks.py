@@ -1,9 +1,16 @@
 """Strict parameters, and the mirror in MLflow."""
 
+from functools import partial
+from pathlib import Path
+
+import mlflow
+import pandas as pd
 import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.errors import InputError
-from multimodal_study.hooks import reject_unknown
+from multimodal_study.hooks import TrackCells, reject_unknown
 
 KNOWN = {
     "seed": 42,
@@ -47,6 +54,49 @@ def test_unknown_parameters_are_refused_with_a_suggestion(
 ) -> None:
     with pytest.raises(InputError, match=message):
         reject_unknown(given, KNOWN)
+
+
+def test_evaluation_and_retrieval_of_a_seed_share_one_mlflow_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    request.addfinalizer(partial(mlflow.set_tracking_uri, mlflow.get_tracking_uri()))
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    history = pd.DataFrame({"seed": [42, 42], "epoch": [0, 1], "train_loss": [1.0, 0.5]})
+    catalog = DataCatalog(
+        {
+            "study.early.config": MemoryDataset({"parameters": {"dropout": 0.5}}),
+            "study.early.history": MemoryDataset(history),
+        }
+    )
+
+    def node(paradigm: str, name: str, *outputs: str) -> Node:
+        made = Node(lambda features: features, "features", list(outputs), name=name)
+        return next(iter(Pipeline([made], namespace=f"study.{paradigm}").nodes))
+
+    def measured(name: str) -> dict[str, object]:
+        return {"per_seed": {"test": {"42": {name: 0.25}}}}
+
+    with mlflow.start_run() as parent:
+        hook = TrackCells()
+        for paradigm, kinds in (("early", ("retrieve", "evaluate")), ("ridge", ("retrieve",))):
+            for kind in kinds:
+                output = {"retrieve": "retrieval", "evaluate": "metrics"}[kind]
+                metric = "mrr" if kind == "retrieve" else "accuracy"
+                found = {
+                    f"study.{paradigm}.ranks": None,
+                    f"study.{paradigm}.{output}": measured(metric),
+                }
+                hook.after_node_run(node(paradigm, kind, "ranks", output), catalog, found)
+    client = mlflow.MlflowClient()
+    runs = client.search_runs([parent.info.experiment_id], "tags.dataset = 'study'")
+    by_name = {run.data.tags["paradigm"]: run for run in runs}
+    assert len(runs) == len(by_name) == 2
+    early = by_name["early"].data
+    assert {"test.mrr", "test.accuracy", "epoch.train_loss"} <= set(early.metrics)
+    assert early.params["parameters.dropout"] == "0.5"
+    assert len(client.get_metric_history(by_name["early"].info.run_id, "epoch.train_loss")) == 2
+    assert set(by_name["ridge"].data.metrics) == {"test.mrr"}
 
 
 def test_an_empty_group_takes_the_names_of_a_dataset() -> None:

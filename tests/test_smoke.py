@@ -53,7 +53,7 @@ def run(project: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def study(run: Callable[..., None], project: Path) -> Path:
-    run()
+    run(pipeline_names=["__default__", "movielens_all"])
     return project
 
 
@@ -65,8 +65,19 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     assert {"majority", "tfidf", "early", "late", "intermediate", "transformer"} <= set(
         board["paradigm"]
     )
+    garments = pd.read_csv(study / "data/08_reporting/fashion/leaderboard.csv")
+    assert {"logistic", "image_only", "vilbert", "mvae", "hybrid", "chance", "ridge"} <= set(
+        garments["paradigm"]
+    )
+    assert {"accuracy", "recall_at_10_image_to_text"} <= set(garments["metric"])
+    films = pd.read_csv(study / "data/08_reporting/movielens/leaderboard.csv")
+    assert {"majority", "metadata_only", "tfidf", "early", "late", "intermediate"} == set(
+        films["paradigm"]
+    )
+    assert {"rmse", "mae"} == set(films["metric"])
     assert (study / "data/08_reporting/report/index.html").is_file()
     assert (study / "data/08_reporting/report/amazon.html").is_file()
+    assert (study / "data/08_reporting/report/movielens.html").is_file()
 
 
 @pytest.mark.parametrize("name", ["01_explore_datasets", "02_read_results"])
@@ -93,7 +104,10 @@ def test_mlflow_has_a_run_per_cell_and_seed_under_the_kedro_run(study: Path) -> 
     runs = client.search_runs([experiment.experiment_id])
     nested = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert {run.data.tags["paradigm"] for run in nested} >= {"early", "tfidf", "transformer"}
-    assert all("test.accuracy" in run.data.metrics for run in nested)
+    of = {"amazon": "test.accuracy", "fashion": "test.accuracy", "movielens": "test.rmse"}
+    assert {run.data.tags["dataset"] for run in nested} == set(of)
+    cells = [run for run in nested if run.data.tags["paradigm"] not in {"ridge", "cca"}]
+    assert all(of[run.data.tags["dataset"]] in run.data.metrics for run in cells)
 
 
 def test_a_second_run_fits_nothing(

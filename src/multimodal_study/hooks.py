@@ -26,6 +26,11 @@ OVERRIDES = "overrides"
 """Key of a dataset's parameters below which those of any paradigm may stand."""
 
 
+MIRRORED = {"evaluate": "metrics", "retrieve": "retrieval"}
+"""Last part of a node's name to the output that MLflow mirrors."""
+IDENTITY = ("dataset", "paradigm")
+
+
 class RejectUnknownParameters:
     """Refuses ``--params`` that name nothing, before the first node runs."""
 
@@ -105,8 +110,8 @@ class TrackCells:
 
     @hook_impl
     def after_node_run(self, node: Node, catalog: DataCatalog, outputs: dict[str, Any]) -> None:
-        """Mirror a cell when its ``evaluate`` node has finished."""
-        if not node.name.endswith(".evaluate") or node.namespace is None:
+        """Mirror a cell when its ``evaluate`` or its ``retrieve`` node has finished."""
+        if node.namespace is None or node.name.rpartition(".")[2] not in MIRRORED:
             return
         import mlflow
 
@@ -116,9 +121,11 @@ class TrackCells:
                 "%s: no MLflow run is active, its metrics are in the catalogue only", node.namespace
             )
             return
-        metrics = next(iter(outputs.values()))
-        for seed, values in _by_seed(metrics).items():
-            _mirror(parent.info, node.namespace, seed, values, catalog)
+        kind = MIRRORED[node.name.rpartition(".")[2]]
+        measured = next(value for name, value in outputs.items() if name.endswith(f".{kind}"))
+        for seed, values in _by_seed(measured).items():
+            run = _run_of(parent.info, node.namespace, seed)
+            _mirror(run, node.namespace, seed, kind, values, catalog)
 
 
 def _by_seed(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
@@ -131,31 +138,47 @@ def _by_seed(metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _mirror(
-    parent: Any, cell: str, seed: str, metrics: dict[str, float], catalog: DataCatalog
-) -> None:
-    from mlflow.entities import Metric, Param, RunTag
+def _run_of(parent: Any, cell: str, seed: str) -> Any:
+    """The run of one seed of a cell below ``parent``; evaluation and retrieval share it."""
     from mlflow.tracking import MlflowClient
 
     # The client, not the fluent interface: that one keeps its stack of runs per thread.
     client = MlflowClient()
     dataset, paradigm = cell.split(".")
-    tags = {"mlflow.parentRunId": parent.run_id, "dataset": dataset, "paradigm": paradigm}
-    run = client.create_run(
-        parent.experiment_id, run_name=f"{cell} seed {seed}", tags={**tags, "seed": seed}
-    )
-    config = {**catalog.load(f"{cell}.config"), "seed": seed}
+    tags = {"dataset": dataset, "paradigm": paradigm, "seed": seed}
+    tags["mlflow.parentRunId"] = parent.run_id
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    found = client.search_runs([parent.experiment_id], wanted, max_results=1)
+    if found:
+        return found[0].info
+    run = client.create_run(parent.experiment_id, run_name=f"{cell} seed {seed}", tags=tags)
+    return run.info
+
+
+def _mirror(  # noqa: PLR0917
+    run: Any, cell: str, seed: str, kind: str, metrics: dict[str, float], catalog: DataCatalog
+) -> None:
+    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient()
+    dataset, paradigm = cell.split(".")
+    # A linear map of the features is no fit: it has neither configuration nor curve.
+    config = catalog.load(f"{cell}.config") if catalog.exists(f"{cell}.config") else {}
+    curve = _curve(cell, seed, run.start_time, catalog) if kind == "metrics" else ()
     parameters = [
-        Param(name, str(value)[:500]) for name, value in _leaves(config) if name not in tags
+        Param(name, str(value)[:500])
+        for name, value in _leaves({**config, "seed": seed})
+        if name not in IDENTITY
     ]
     client.log_batch(
-        run.info.run_id,
-        metrics=[Metric(name, value, run.info.start_time, 0) for name, value in metrics.items()]
-        + list(_curve(cell, seed, run.info.start_time, catalog)),
+        run.run_id,
+        metrics=[Metric(name, value, run.start_time, 0) for name, value in metrics.items()]
+        + list(curve),
         params=[Param("dataset", dataset), Param("paradigm", paradigm), *parameters],
         tags=[RunTag("kedro.namespace", cell)],
     )
-    client.set_terminated(run.info.run_id)
+    client.set_terminated(run.run_id)
 
 
 def _curve(cell: str, seed: str, time: int, catalog: DataCatalog) -> Iterator[Any]:

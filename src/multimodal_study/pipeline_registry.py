@@ -1,11 +1,11 @@
 """The map of the project: which pipelines exist, by name.
 
 ``<dataset>_data``           ingest to features
-``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate
+``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate, and retrieve if paired
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``reproduce_mvae``           a published table, with ``--env reproduce``
-``__default__``              everything, and the report's front page
+``__default__``              all but what is run on request, and the report's front page
 
 Nothing here depends on parameters: Kedro may ask before they are loaded. Nothing here imports
 torch: every ``kedro`` command pays for what this module imports.
@@ -13,16 +13,24 @@ torch: every ``kedro`` command pays for what this module imports.
 
 from kedro.pipeline import Pipeline
 
-from multimodal_study.pipelines import amazon, evaluation, reproduction
-from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell
+from multimodal_study.pipelines import amazon, evaluation, fashion, movielens, reproduction
+from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
 
-DATASETS = {"amazon": amazon.create_pipeline}
+DATASETS = {
+    "amazon": amazon.create_pipeline,
+    "fashion": fashion.create_pipeline,
+    "movielens": movielens.create_pipeline,
+}
+
+ON_REQUEST = ("movielens",)
+"""Datasets that a run without a name leaves out: they take longer than a first look should."""
 
 FITS: dict[str, tuple[str, ...]] = {
     "amazon": (
         "majority",
         "metadata_only",
         "tfidf",
+        "logistic",
         "text_only",
         "early",
         "late",
@@ -31,26 +39,68 @@ FITS: dict[str, tuple[str, ...]] = {
         "mvae",
         "hybrid",
     ),
+    "fashion": (
+        "majority",
+        "tfidf",
+        "logistic",
+        "image_only",
+        "text_only",
+        "early",
+        "late",
+        "intermediate",
+        "clip",
+        "vilbert",
+        "mvae",
+        "hybrid",
+    ),
+    "movielens": (
+        "majority",
+        "metadata_only",
+        "tfidf",
+        "early",
+        "late",
+        "intermediate",
+    ),
 }
 """Paradigms placed on each dataset, simple baselines first."""
+
+PAIRED = ("fashion",)
+"""Datasets whose features have a pair: there one origin is also retrieved by the other."""
+
+TABLES: dict[str, dict[str, str]] = {
+    "fashion": {
+        "task_rows": "Items of each class by split, and whether the task asks about them.",
+        "factor_probes": (
+            "What a linear probe on frozen vectors reads of each factor, on test, against what the "
+            "construction says. Chance: the share of the most frequent value. The p-value is that "
+            "of an exact one-sided test against it; verdicts correct for the number of probes."
+        ),
+    },
+}
+"""Tables of a dataset that its page shows, with what they say."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
     registry: dict[str, Pipeline] = {}
     rows = {paradigm: Pipeline([]) for paradigm in PARADIGMS}
-    everything = evaluation.front_page(list(DATASETS))
+    everything = evaluation.front_page([name for name in DATASETS if name not in ON_REQUEST])
     for dataset, create in DATASETS.items():
-        data = create()
-        complete = data + evaluation.compare(dataset, FITS[dataset], BASELINES)
+        data, paired = create(), dataset in PAIRED
+        complete = data + evaluation.compare(
+            dataset, FITS[dataset], BASELINES, TABLES.get(dataset, {}), paired=paired
+        )
+        if paired:
+            complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:
-            placed = data + cell(dataset, paradigm)
+            placed = data + cell(dataset, paradigm, paired=paired)
             registry[f"{dataset}_{paradigm}"] = placed
             rows[paradigm] += placed
             complete += placed
         registry[f"{dataset}_data"] = data
         registry[f"{dataset}_all"] = complete
-        everything += complete
+        if dataset not in ON_REQUEST:
+            everything += complete
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}
     registry["__default__"] = everything

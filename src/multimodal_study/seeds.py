@@ -29,6 +29,7 @@ from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.data.cost import Cost
 from multimodal_study.data.predictions import evaluated_rows, predictions_table
 from multimodal_study.freshness.code import code_digest
+from multimodal_study.matching import match_candidates
 from multimodal_study.models.base import FusionModule
 from multimodal_study.storage.write_aside import write_aside
 from multimodal_study.training import Batches, Fitted, TrainerConfig, fit, predict_and_embed
@@ -111,7 +112,8 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
     Returns:
         The predictions table; ``rows`` ``[n]`` and, as ``<seed>/joint`` and ``<seed>/<origin>``,
         float32 ``[n, d]``; and the seconds of prediction by seed. ``rows`` has those of validation
-        and test and, where the features have a pair, the training rows after them.
+        and test and, where the features have a pair, the training rows after them. A network that
+        matches pairs adds its scores, as ``data.gallery`` says.
     """
     evaluated = evaluated_rows(cell.features)
     train = cell.features.rows("train") if cell.features.pair else evaluated[:0]
@@ -130,6 +132,14 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
             _, seen = predict_and_embed(network, cell.batches(train, size, None))
             own = {name: np.concatenate([own[name], seen[name]]) for name in own}
         embeddings |= {f"{seed}/{name}": array for name, array in own.items()}
+        embeddings |= match_candidates(
+            network,
+            cell.features,
+            lambda chosen: cell.batches(chosen, size, None),
+            own,
+            rows=rows,
+            seed=seed,
+        )
     return pd.concat(tables, ignore_index=True), embeddings, seconds
 
 

@@ -24,7 +24,8 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from multimodal_study.data.batches import Batch
 from multimodal_study.data.cost import Cost
-from multimodal_study.models.base import FusionModule, check, check_choice
+from multimodal_study.models.base import FusionModule
+from multimodal_study.models.config import check, check_choice
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def fit(
         torch.manual_seed(seed)
         network = module()
         stack.enter_context(_threads(network))
-        network.start([batch for batch in _in_order(train)])
+        network.start([network.condense(batch) for batch in _in_order(train)])
         # Pretrained parts arrive in evaluation mode, without dropout.
         network.train()
         device = _device(trainer.device)
@@ -243,6 +244,7 @@ def _result(
             "precision": str(runner.precision),
             "epochs": len(epochs.history),
             "best_epoch": int(best["epoch"]),
+            **network.findings(),
         },
     )
 
@@ -266,7 +268,8 @@ def _precision(asked: str, device: str, network: FusionModule) -> str:
 def _threads(network: FusionModule) -> Iterator[None]:
     """One CPU thread for a network that does not gain by more."""
     before = torch.get_num_threads()
-    torch.set_num_threads(before if network.gains_by_threads else 1)
+    pixels = any(modality.kind == "pixels" for modality in network.modalities.values())
+    torch.set_num_threads(before if network.gains_by_threads or pixels else 1)
     try:
         yield
     finally:
@@ -287,6 +290,7 @@ def _quiet() -> Iterator[None]:
             ".*lower value for log_every_n_steps.*",
             ".*Checkpoint directory.*",
             ".*mid-epoch checkpoint.*",
+            ".*in eval mode at the start of training.*",
         ):
             warnings.filterwarnings("ignore", text)
         yield

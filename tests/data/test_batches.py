@@ -145,3 +145,20 @@ def test_a_sequence_without_lengths_is_refused(tiny_features: Any) -> None:
     assert batch.inputs["tokens"].shape == (10, 5, 4)
     index = base.examples["review"].to_numpy()
     assert batch.lengths["tokens"].tolist() == (index % 5 + 1).tolist()
+
+
+def test_keys_of_a_pair_tell_which_rows_are_the_same(tiny_features: Any) -> None:
+    base = tiny_features("binary", n=10)
+    assert FeatureBatches(base, np.arange(10), 10).gather(np.arange(10)).keys == {}
+    examples = base.examples.assign(
+        text_key=["a", "b"] * 5, metadata_key=[f"m{i}" for i in range(10)]
+    )
+    paired = replace(base, examples=examples, pair=("text", "metadata"))
+    rows = np.array([7, 2, 5])
+    batch = FeatureBatches(paired, rows, 3).gather(rows).to("cpu")
+    assert set(batch.keys) == {"text", "metadata"}
+    text = batch.keys["text"]
+    assert text.dtype == torch.int64
+    # The codes are those of all examples, so that batches can be compared with each other.
+    assert text[0] == text[2] != text[1]
+    assert len(set(batch.keys["metadata"].tolist())) == 3

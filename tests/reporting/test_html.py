@@ -16,6 +16,7 @@ from multimodal_study.reporting.figures import (
     calibration_figure,
     history_figure,
     leaderboard_figure,
+    regression_figure,
 )
 from multimodal_study.reporting.html import (
     DataRecord,
@@ -207,3 +208,13 @@ def one_cell():
     metrics = {"early": evaluate(predictions("regression"), asdict(TASKS["regression"]), SETTINGS)}
     fits = {"early": pd.DataFrame({"seed": [42], "fit_seconds": [1.5]})}
     return Results(metrics, leaderboard(metrics, SETTINGS), pd.DataFrame(), costs(fits))
+
+
+def test_a_regression_is_drawn_against_its_target() -> None:
+    table = predictions("regression")
+    figure = regression_figure({"early": table, "late": table}, bins=5)
+    drawn = figure.axes[0].collections[0].get_offsets()
+    rows = table[table["split"] == "test"]
+    assert 1 <= len(drawn) <= 5
+    assert rows["target"].min() <= drawn[:, 1].min() <= drawn[:, 1].max() <= rows["target"].max()
+    assert (drawn[:, 0][1:] >= drawn[:, 0][:-1]).all()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.sparse import issparse
 from torch import Tensor
@@ -35,6 +36,8 @@ class Batch:
     """Classes that compete: bool ``[b, c]``; None: all."""
     scored: Tensor | None = None
     """Candidates without the undecided ones, which the loss leaves out: bool ``[b, c]``."""
+    keys: dict[str, Tensor] = field(default_factory=dict)
+    """Origin of ``Features.pair`` to int64 ``[b]``: equal keys are the same picture or text."""
 
     def __len__(self) -> int:
         """Examples ``b`` in the batch."""
@@ -54,6 +57,7 @@ class Batch:
             {name: move(tensor) for name, tensor in self.lengths.items()},
             None if self.candidates is None else move(self.candidates),
             None if self.scored is None else move(self.scored),
+            {origin: move(key) for origin, key in self.keys.items()},
         )
 
 
@@ -100,6 +104,10 @@ class FeatureBatches:
         self._index = {
             entity: features.examples[entity].to_numpy().astype(np.int64) for entity in entities
         }
+        self._keys = {
+            origin: pd.factorize(features.examples[f"{origin}_key"])[0].astype(np.int64)
+            for origin in features.pair or ()
+        }
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -134,7 +142,8 @@ class FeatureBatches:
             if name in self.features.lengths:
                 lengths[name] = torch.tensor(self.features.lengths[name][index])
         target, place = torch.tensor(self._target[rows]), torch.tensor(rows)
-        return Batch(inputs, present, target, place, lengths, *self._classes(rows))
+        keys = {origin: torch.tensor(codes[rows]) for origin, codes in self._keys.items()}
+        return Batch(inputs, present, target, place, lengths, *self._classes(rows), keys)
 
     def _classes(self, rows: np.ndarray[Any, Any]) -> tuple[Tensor | None, Tensor | None]:
         candidates, undecided = self.features.candidates(rows), self.features.undecided(rows)

@@ -96,6 +96,33 @@ def digest(ids: Iterable[str]) -> str:
     return state.hexdigest()
 
 
+def published(splits: pd.DataFrame, said: pd.Series[Any]) -> dict[str, Any]:
+    """What is said about a split: rows, clusters, class balance and digests, as JSON values.
+
+    Args:
+        splits: ``example_id``, ``split`` and ``cluster``, ``n`` rows.
+        said: Label of each row in the same order, for the balance of the classes.
+
+    Returns:
+        ``rows``, ``clusters``, ``classes``, ``digests`` by side, and ``digest`` over the three.
+    """
+    side = splits["split"]
+    balance = {
+        name: {
+            str(key): int(n) for key, n in said[side == name].value_counts().sort_index().items()
+        }
+        for name in SPLITS
+    }
+    digests = {name: digest(splits.loc[side == name, "example_id"]) for name in SPLITS}
+    return {
+        "rows": {name: int((side == name).sum()) for name in SPLITS},
+        "clusters": {name: int(splits.loc[side == name, "cluster"].nunique()) for name in SPLITS},
+        "classes": balance,
+        "digests": digests,
+        "digest": digest(f"{name} {value}" for name, value in digests.items()),
+    }
+
+
 def hashes(keys: pd.Series[Any], seed: int) -> Hashes:
     """Seeded 64-bit hash of each key: uint64 ``[n]``, the same on every machine."""
     import pandas as pd

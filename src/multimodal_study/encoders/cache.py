@@ -7,18 +7,18 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from multimodal_study.encoders.array_file import Arrays, Layout, create_arrays
 from multimodal_study.errors import InputError
 from multimodal_study.storage.write_aside import write_aside
 
 logger = logging.getLogger(__name__)
 
-Arrays = dict[str, np.ndarray[Any, Any]]
 FORMAT = 1
 """Raised when the layout of a file changes: older files are then never looked up."""
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -88,6 +88,43 @@ class FeatureCache:
         with write_aside(path) as partial:
             save_file(whole, partial, metadata={"crc32": _checksum(whole)})
         return path
+
+    def gather(
+        self,
+        key: str,
+        layout: Layout,
+        size: int,
+        key_of: Callable[[slice], str],
+        make: Callable[[slice], Arrays],
+    ) -> Arrays:
+        """Make arrays block by block, store them under ``key`` and return them, memory-mapped.
+
+        Memory holds one block. Each is stored under its own key as soon as it is made, so that an
+        interruption costs one block; these go once the whole is there.
+
+        Args:
+            key: Of the whole.
+            layout: Shapes, the first axis counting rows, and dtypes.
+            size: Rows of a block.
+            key_of: Rows to the key of their block.
+            make: Rows to their arrays.
+        """
+        rows = next(iter(layout.values()))[0][0]
+        blocks = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+        with create_arrays(self.path(key), layout, lambda a: {"crc32": _checksum(a)}) as whole:
+            for block in blocks:
+                made = self.get(key_of(block))
+                if made is None:
+                    made = make(block)
+                    self.put(key_of(block), made)
+                for name, array in whole.items():
+                    array[block] = made[name]
+        for block in blocks:
+            self.path(key_of(block)).unlink(missing_ok=True)
+        found = self.get(key)
+        if found is None:
+            raise OSError(f"{self.path(key)} was written but cannot be read; is the disk full?")
+        return found
 
     def path(self, key: str) -> Path:
         """File of ``key``.

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import joblib  # type: ignore[import-untyped]
+import joblib
 import numpy as np
 from tqdm import tqdm
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -74,7 +75,7 @@ class Difference(Estimate):
 
 
 def estimates(
-    panel: Panel, metrics: Mapping[str, Metric], resampling: Resampling
+    panel: Panel[Any], metrics: Mapping[str, Metric[Any]], resampling: Resampling
 ) -> dict[str, Estimate]:
     """Mean over seeds of every metric, with its interval."""
     drawn = replicates(panel, metrics, resampling)
@@ -85,9 +86,9 @@ def estimates(
 
 
 def paired_difference(
-    first: Panel,
-    second: Panel,
-    metrics: Mapping[str, Metric],
+    first: Panel[Any],
+    second: Panel[Any],
+    metrics: Mapping[str, Metric[Any]],
     resampling: Resampling,
     drawn: tuple[dict[str, Array], dict[str, Array]] | None = None,
 ) -> dict[str, Difference]:
@@ -126,13 +127,13 @@ def paired_difference(
     }
 
 
-def value(panel: Panel, metric: Metric) -> float:
+def value(panel: Panel[Any], metric: Metric[Any]) -> float:
     """Mean of a metric over the seeds of ``panel`` where it is defined."""
     return float(mean_of_defined(np.array([metric.value(rows) for rows in panel.rows])))
 
 
 def replicates(
-    panel: Panel, metrics: Mapping[str, Metric], resampling: Resampling
+    panel: Panel[Any], metrics: Mapping[str, Metric[Any]], resampling: Resampling
 ) -> dict[str, Array]:
     """Mean over seeds of every metric on every resample: float64 [replicates] by name."""
     group, groups = _groups(panel, resampling)
@@ -143,8 +144,8 @@ def replicates(
         (np.ones(len(group)), (group, np.arange(len(group)))), shape=(groups, len(group))
     )
     # One matrix for all seeds and metrics: a single product per chunk of resamples.
-    parts = [metrics[name].statistics(rows) for rows in panel.rows for name in linear]
-    sums = np.concatenate([member @ part for part in parts], axis=1) if parts else None
+    parts = [member @ metrics[name].statistics(rows) for rows in panel.rows for name in linear]
+    sums = np.concatenate(parts, axis=1) if parts else None
     edges = np.cumsum([part.shape[1] for part in parts])[:-1]
     ranked = [rankings(rows.target, rows.probabilities) for rows in panel.rows] if exact else []
     chunks: dict[str, list[Array]] = {name: [] for name in metrics}
@@ -175,7 +176,7 @@ def resamples(groups: int, rows: int, resampling: Resampling) -> Iterator[Array]
         yield counts.reshape(groups, chunk).astype(np.float64)
 
 
-def _groups(panel: Panel, resampling: Resampling) -> tuple[Array, int]:
+def _groups(panel: Panel[Any], resampling: Resampling) -> tuple[Array, int]:
     if panel.clusters <= resampling.blocks:
         return panel.cluster, panel.clusters
     random = np.random.default_rng([resampling.seed, panel.clusters])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -16,8 +17,12 @@ CLASSES: tuple[TaskKind, ...] = ("binary", "multiclass", "ordinal")
 NUMBERS: tuple[TaskKind, ...] = ("ordinal", "regression")
 
 
+Measured = TypeVar("Measured")
+"""What a metric reads: the predictions of one seed, or how its queries were answered."""
+
+
 @dataclass(frozen=True)
-class Metric:
+class Metric(Generic[Measured]):
     """One row of the table."""
 
     name: str
@@ -28,7 +33,7 @@ class Metric:
     higher_is_better: bool
     kinds: tuple[TaskKind, ...]
     """Tasks on which the metric is defined."""
-    statistics: Callable[[Rows], Array]
+    statistics: Callable[[Measured], Array]
     """Rows to float64 [n, s]: what each row adds to the sums."""
     combine: Callable[[Array], Array]
     """Sums [..., s] to the metric [...]."""
@@ -37,12 +42,12 @@ class Metric:
     recentre: bool = False
     """True where a resample is biased, so that its spread is read around the value."""
 
-    def value(self, rows: Rows) -> float:
+    def value(self, rows: Measured) -> float:
         """The metric of ``rows``; NaN where it is not defined."""
         return float(self.combine(totals(self.statistics(rows))))
 
 
-def metrics_for(kind: TaskKind, ece_bins: int = classification.BINS) -> dict[str, Metric]:
+def metrics_for(kind: TaskKind, ece_bins: int = classification.BINS) -> dict[str, Metric[Rows]]:
     """Metrics of a task, by name, in the order of reports.
 
     Args:
@@ -73,7 +78,7 @@ _ECE = (
     " resampling inflates the error itself."
 )
 
-_TABLE = (
+_TABLE: tuple[Metric[Rows], ...] = (
     Metric(
         name="accuracy",
         label="Accuracy",
@@ -169,4 +174,4 @@ _TABLE = (
     ),
 )
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
+METRICS: dict[str, Metric[Rows]] = {metric.name: metric for metric in _TABLE}

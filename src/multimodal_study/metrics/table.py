@@ -7,7 +7,7 @@ Columns: ``example_id``, ``split``, ``seed``, ``cluster``, ``target``, ``predict
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -35,13 +35,16 @@ class Rows:
     """Predicted value float64 [n]: probability-weighted for an ordinal task."""
 
 
+Measured = TypeVar("Measured")
+
+
 @dataclass(frozen=True)
-class Panel:
-    """Predictions of all seeds on one split, example by example in the same order."""
+class Panel(Generic[Measured]):
+    """What all seeds said on one split, example by example in the same order."""
 
     split: str
     seeds: tuple[int, ...]
-    rows: tuple[Rows, ...]
+    rows: tuple[Measured, ...]
     """One entry per seed."""
     examples: Array
     """Sorted example ids [n]."""
@@ -57,7 +60,7 @@ def task_of(described: dict[str, Any]) -> Task:
     return Task(**{**described, **lists})
 
 
-def panels(predictions: pd.DataFrame, task: Task) -> dict[str, Panel]:
+def panels(predictions: pd.DataFrame, task: Task) -> dict[str, Panel[Rows]]:
     """One panel per split that ``predictions`` has, in the order train, validation, test.
 
     Raises:
@@ -129,7 +132,7 @@ def _columns(task: Task) -> list[str]:
     return [f"p_{index}" for index in range(len(task.classes))]
 
 
-def _panel(table: pd.DataFrame, split: str, task: Task) -> Panel:
+def _panel(table: pd.DataFrame, split: str, task: Task) -> Panel[Rows]:
     by_seed = {
         int(str(seed)): part.sort_values("example_id")
         for seed, part in table.groupby("seed", sort=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from pytorch_lightning import LightningModule
@@ -12,31 +11,13 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import VECTORS, Kind, Modality, Task
 from multimodal_study.data.batches import Batch
+from multimodal_study.models.config import Optimisation
 
-ClassWeights = Literal["none", "balanced"]
 SCALED = "16-mixed"
 """Lightning's precision in which gradients are scaled: fused optimisers cannot be used."""
-Capability = Literal["retrieval", "generation", "missing_modality", "attention"]
-
-
-class Optimisation(Protocol):
-    """What the shared step reads from a paradigm's ``Config``."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Peak learning rate of AdamW."""
-
-    @property
-    def weight_decay(self) -> float:
-        """Decoupled weight decay (Loshchilov & Hutter 2019)."""
-
-    @property
-    def label_smoothing(self) -> float:
-        """Mass moved from the true class to all classes evenly."""
-
-    @property
-    def class_weights(self) -> ClassWeights:
-        """``balanced`` weighs a class by n / (c * its rows in train)."""
+Capability = Literal["retrieval", "matching", "generation", "missing_modality", "attention"]
+Parts = tuple[Tensor, ...]
+"""What matching needs of one side of some examples: tensors with a row per example."""
 
 
 def among(classes: Tensor | None, logits: Tensor) -> Tensor:
@@ -53,44 +34,6 @@ def _masked_cross_entropy(
     even = log_p.masked_fill(~scored, 0.0).sum(1) / scored.sum(1)
     own = weight[target]
     return -(own * ((1.0 - smoothing) * hit + smoothing * even)).sum() / own.sum()
-
-
-def check(name: str, value: float, low: float, high: float) -> None:
-    """Raise ValueError unless ``low <= value <= high``, naming the parameter."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}, expected {low} to {high}")
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``, naming the parameter."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
-
-
-@dataclass(frozen=True)
-class FusionConfig:
-    """Fields that the fusion paradigms share; each adds its own."""
-
-    embed_dim: int
-    """Width ``d`` of each modality's representation."""
-    dropout: float
-    """Dropout inside the network."""
-    words_dropout: float
-    """Dropout of single words at the input: a bag of words overfits first."""
-    modality_dropout: float
-    """Probability that a training example loses a modality."""
-    learning_rate: float
-    weight_decay: float
-    label_smoothing: float
-    class_weights: ClassWeights
-
-    def __post_init__(self) -> None:
-        check("embed_dim", self.embed_dim, 1, 65536)
-        for name in ("dropout", "words_dropout", "modality_dropout", "label_smoothing"):
-            check(name, getattr(self, name), 0.0, 0.95)
-        check("learning_rate", self.learning_rate, 1e-8, 10.0)
-        check("weight_decay", self.weight_decay, 0.0, 100.0)
-        check_choice("class_weights", self.class_weights, ("none", "balanced"))
 
 
 class FusionModule(LightningModule):
@@ -131,12 +74,25 @@ class FusionModule(LightningModule):
             weights = counts.sum() / (self.task.outputs * counts.clamp_min(1))
             self.get_buffer("loss_weights").copy_(weights)
 
+    def condense(self, batch: Batch) -> Batch:
+        """What :meth:`start` needs of ``batch``; all training rows are in memory together there.
+
+        A network that reads pixels puts in their place what it makes of them.
+        """
+        condense = getattr(getattr(self, "encoders", None), "condense", None)
+        condensed: Batch = batch if condense is None else condense(batch)
+        return condensed
+
     def finish(self, batches: list[Batch]) -> None:
         """See the validation rows once, after the best weights are back.
 
         Args:
             batches: All validation rows, unshuffled.
         """
+
+    def findings(self) -> dict[str, Any]:
+        """What the record of a fit must hold beside its cost: plain values by name."""
+        return {}
 
     def joint(self, batch: Batch) -> Tensor:
         """The fused representation ``[b, d]`` that the head reads."""
@@ -153,6 +109,28 @@ class FusionModule(LightningModule):
         the evaluation maps one onto the other, by a map fitted on train, and says so.
         """
         return {}
+
+    @classmethod
+    def abilities(cls, config: Any) -> frozenset[Capability]:
+        """The ``capabilities`` that are left with the parameters ``config``."""
+        return cls.capabilities
+
+    @property
+    def match_candidates(self) -> int:
+        """Items, best by embedding, that a query is matched with; 0: none."""
+        return 0
+
+    def sides(self, batch: Batch) -> dict[str, Parts]:
+        """Origin to what :meth:`match` needs of it; empty without the capability ``matching``."""
+        return {}
+
+    def match(self, sides: dict[str, Parts]) -> Tensor:
+        """How well two origins fit, row by row: ``[b]``, higher is better.
+
+        Args:
+            sides: What :meth:`sides` made of either origin, of the same or of other examples.
+        """
+        raise NotImplementedError
 
     def loss(self, batch: Batch) -> Tensor:
         """Mean loss of the batch, nats (or squared units for a regression)."""
@@ -174,8 +152,11 @@ class FusionModule(LightningModule):
         return _masked_cross_entropy(output, target, scored, weight, smoothing)
 
     def validation_loss(self, batch: Batch) -> Tensor:
-        """What chooses the epoch: the plain loss, unweighted and unsmoothed (nats)."""
-        output = self(batch)
+        """What chooses the epoch: :meth:`plain_loss`, and what else a paradigm learns."""
+        return self.plain_loss(self(batch), batch)
+
+    def plain_loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Mean loss of what :meth:`forward` returns, unweighted and unsmoothed (nats)."""
         if self.task.kind == "regression":
             return F.mse_loss(output[:, 0].float(), batch.target)
         return F.cross_entropy(among(batch.scored, output.float()), batch.target)
@@ -229,10 +210,25 @@ class FusionModule(LightningModule):
             torch.nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val, foreach=True)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay."""
-        matrices = [p for p in self.parameters() if p.requires_grad and p.ndim > 1]
-        vectors = [p for p in self.parameters() if p.requires_grad and p.ndim <= 1]
-        return [{"params": matrices}, {"params": vectors, "weight_decay": 0.0}]
+        """Parameters for the optimiser: vectors (biases, norms, placeholders) do not decay.
+
+        A part that has a ``learning_rate_factor`` learns at that multiple of the learning rate.
+        """
+        factors: dict[Tensor, float] = {}
+        for part in self.modules():
+            own = getattr(part, "learning_rate_factor", None)
+            factors |= {} if own is None else dict.fromkeys(part.parameters(), own)
+        groups: list[dict[str, Any]] = []
+        for factor in dict.fromkeys([1.0, *factors.values()]):
+            rate = {} if factor == 1.0 else {"lr": factor * self.config.learning_rate}
+            same = [p for p in self.parameters() if factors.get(p, 1.0) == factor]
+            matrices = [p for p in same if p.requires_grad and p.ndim > 1]
+            vectors = [p for p in same if p.requires_grad and p.ndim <= 1]
+            groups += [
+                {"params": matrices, **rate},
+                {"params": vectors, "weight_decay": 0.0, **rate},
+            ]
+        return groups
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
-from multimodal_study.models.base import FusionConfig, FusionModule, check
+from multimodal_study.models.base import FusionModule
+from multimodal_study.models.config import FusionConfig, check
 from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import make_head
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from multimodal_study.contract import Modality
 from multimodal_study.data.batches import Batch
-from multimodal_study.models.base import FusionConfig
+from multimodal_study.models.config import FusionConfig
+from multimodal_study.models.image_network import PixelsProjection
 from multimodal_study.models.layers import Encoder
 
 
@@ -26,6 +28,7 @@ class ModalityEncoders(nn.Module):
                     dropout=config.dropout,
                     input_dropout=config.words_dropout if item.kind == "words" else config.dropout,
                     modality_dropout=config.modality_dropout,
+                    project=_network(config) if item.kind == "pixels" else None,
                 )
                 for name, item in modalities.items()
             }
@@ -34,7 +37,17 @@ class ModalityEncoders(nn.Module):
     def start(self, batches: list[Batch]) -> None:
         """Scale the inputs with the moments of the training rows."""
         for name, encoder in self.encoders.items():
-            cast(Encoder, encoder).project.start([_present(name, batch) for batch in batches])
+            project: Any = cast(Encoder, encoder).project
+            project.start([_present(name, batch) for batch in batches])
+
+    def condense(self, batch: Batch) -> Batch:
+        """``batch`` with pooled vectors in place of pixels: all that :meth:`start` needs."""
+        inputs = dict(batch.inputs)
+        for name, encoder in self.encoders.items():
+            project = cast(Encoder, encoder).project
+            if isinstance(project, PixelsProjection):
+                inputs[name] = project.pool(inputs[name])
+        return replace(batch, inputs=inputs)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Every modality's encoding."""
@@ -42,6 +55,10 @@ class ModalityEncoders(nn.Module):
             name: encoder(batch.inputs[name], batch.present[name])
             for name, encoder in self.encoders.items()
         }
+
+
+def _network(config: FusionConfig) -> PixelsProjection:
+    return PixelsProjection(config.embed_dim, config.dropout, config.pixels)
 
 
 def by_origin(encoded: dict[str, Tensor], modalities: dict[str, Modality]) -> dict[str, Tensor]:

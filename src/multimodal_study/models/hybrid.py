@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from multimodal_study.contract import Modality, Task
-from multimodal_study.models.base import check
+from multimodal_study.models.config import check
 from multimodal_study.models.mvae.config import Config as GenerativeConfig
 from multimodal_study.models.mvae.objectives import Terms
 from multimodal_study.models.mvae.paradigm import MVAE

@@ -24,7 +24,8 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import Modality, Task
 from multimodal_study.data.batches import Batch
-from multimodal_study.models.base import FusionConfig, FusionModule, check, check_choice
+from multimodal_study.models.base import FusionModule
+from multimodal_study.models.config import FusionConfig, check, check_choice
 from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import make_head
 

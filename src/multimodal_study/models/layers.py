@@ -54,13 +54,13 @@ class WordsProjection(nn.Module):
 
     def start(self, parts: list[Tensor]) -> None:
         """Take the scale of present training rows, each part ``[n, width]``, dense or CSR."""
-        entries = torch.cat([_entries(part)[1] for part in parts])
+        entries = torch.cat([entries_of(part)[1] for part in parts])
         if len(entries):
             self.get_buffer("scale").fill_(entries.square().mean().sqrt().clamp_min(1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` to ``[b, d]``."""
-        word, entries, begin = _entries(x)
+        word, entries, begin = entries_of(x)
         values = F.dropout(entries / self.get_buffer("scale"), self.dropout, self.training)
         summed = F.embedding_bag(
             word, self.weight, begin, mode="sum", per_sample_weights=values.to(self.weight.dtype)
@@ -68,7 +68,7 @@ class WordsProjection(nn.Module):
         return summed + self.bias
 
 
-def _entries(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def entries_of(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Columns and values that are not zero, and where rows begin: ``[e]``, ``[e]``, ``[b]``."""
     if x.layout == torch.sparse_csr:
         return x.col_indices(), x.values(), x.crow_indices()[:-1]
@@ -94,11 +94,13 @@ class Encoder(nn.Module):
         dropout: float,
         input_dropout: float,
         modality_dropout: float,
+        project: nn.Module | None = None,
     ) -> None:
+        """``project`` takes the place of the usual projection of the modality's kind."""
         super().__init__()
         words = modality.kind == "words"
         projection = WordsProjection if words else DenseProjection
-        self.project = projection(modality.width, d, input_dropout)
+        self.project = project or projection(modality.width, d, input_dropout)
         self.placeholder = nn.Parameter(torch.zeros(d))
         self.modality_dropout = modality_dropout
         self.deep = (

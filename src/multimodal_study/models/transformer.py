@@ -27,14 +27,8 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.data.ragged import LENGTHS, SEQUENCE
 from multimodal_study.encoders.text_model import find_model
 from multimodal_study.encoders.token_states import Keep, load_encoder, run_layers
-from multimodal_study.models.base import (
-    SCALED,
-    Capability,
-    ClassWeights,
-    FusionModule,
-    check,
-    check_choice,
-)
+from multimodal_study.models.base import SCALED, Capability, FusionModule
+from multimodal_study.models.config import ClassWeights, check, check_choice
 from multimodal_study.models.heads import make_head
 
 Pooling = Literal["mean", "mean_max", "attention"]

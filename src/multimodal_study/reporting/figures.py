@@ -85,7 +85,7 @@ def _dots(axis: Axes, rows: pd.DataFrame, baselines: Collection[str], chosen: st
         marker = "s" if simple else "D" if paradigm == chosen else "o"
         face = "white" if simple else colour
         axis.plot(row["value"], place, marker, color=colour, mfc=face, mew=1.4, ms=5.5, zorder=3)
-    _tidy(axis)
+    tidy(axis)
     axis.xaxis.set_major_locator(MaxNLocator(4, prune="both"))
     axis.grid(axis="x", color="#E3E3E3", lw=0.6)
     axis.tick_params(axis="y", length=0, labelsize=9)
@@ -143,9 +143,39 @@ def calibration_figure(
         )
         start = math.floor(10 / len(columns)) / 10
         axis.set(xlim=(start, 1.02), ylim=(0, 1.02))
-        _tidy(axis)
+        tidy(axis)
     figure.supxlabel("mean probability of the predicted class", fontsize=9, color=INK)
     figure.supylabel("share of hits", fontsize=9, color=INK)
+    return figure
+
+
+def regression_figure(
+    predictions_by_paradigm: Mapping[str, pd.DataFrame], *, split: str = "test", bins: int = BINS
+) -> Figure:
+    """Mean target against mean prediction per paradigm, in bins of equally many examples.
+
+    What lies on the dashed line is predicted without bias at that height. Seeds are pooled.
+
+    Raises:
+        ValueError: If there is no paradigm.
+    """
+    figure, axes = _grid(list(predictions_by_paradigm), height=2.05)
+    for table, axis in zip(predictions_by_paradigm.values(), axes, strict=True):
+        rows = table[table["split"] == split].sort_values("prediction", kind="stable")
+        column = np.arange(len(rows)) * bins // max(len(rows), 1)
+        count = np.bincount(column, minlength=bins)
+        full = count > 0
+        predicted, target = (
+            np.bincount(column, rows[name].to_numpy(dtype=np.float64), minlength=bins)[full]
+            / count[full]
+            for name in ("prediction", "target")
+        )
+        ends = [min(predicted.min(), target.min()), max(predicted.max(), target.max())]
+        axis.plot(ends, ends, color=INK, lw=0.8, ls=(0, (4, 3)))
+        axis.scatter(predicted, target, s=14, color=BLUE, alpha=0.85, lw=0)
+        tidy(axis)
+    figure.supxlabel("mean prediction", fontsize=9, color=INK)
+    figure.supylabel("mean target", fontsize=9, color=INK)
     return figure
 
 
@@ -166,7 +196,7 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
                 best = int(losses.to_numpy().argmin())
                 axis.plot(run["epoch"].iloc[best], losses.iloc[best], "D", color=VERMILION, ms=4)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        _tidy(axis)
+        tidy(axis)
     figure.supxlabel("epoch", fontsize=9, color=INK)
     figure.supylabel("loss", fontsize=9, color=INK)
     handles = [
@@ -193,7 +223,8 @@ def _grid(names: list[str], height: float) -> tuple[Figure, list[Any]]:
     return figure, list(axes[: len(names)])
 
 
-def _tidy(axis: Axes) -> None:
+def tidy(axis: Axes) -> None:
+    """Two spines, small ticks."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.spines[["left", "bottom"]].set_color("#9A9A9A")
     axis.tick_params(labelsize=8, color="#9A9A9A", labelcolor=INK)

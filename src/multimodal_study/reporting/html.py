@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multimodal_study.metrics.registry import METRICS, metrics_for
 from multimodal_study.metrics.selection import best, deciding, mean
+from multimodal_study.reporting import retrieval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,8 @@ class Results:
     leaderboard: pd.DataFrame
     contributions: pd.DataFrame
     costs: pd.DataFrame
+    retrieval_by_paradigm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Empty where the features have no pair."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class DataRecord:
     """``strategy``, and ``rows``, ``clusters``, ``digests`` by split."""
     quarantine: pd.DataFrame | None = None
     """Refused rows; the first are quoted."""
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Tables of the dataset's own, by what they say; an empty one is not shown."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,14 @@ def dataset_report(
         _environment()
         .get_template("dataset.html.jinja")
         .render(
-            summary=dataset_summary(dataset, results.metrics_by_paradigm, settings.evaluation),
+            summary=dataset_summary(
+                dataset, results.metrics_by_paradigm, settings.evaluation, data.ingest
+            ),
             task=task,
             metrics=metrics,
             boards=_boards(results, task["decides"]),
-            contributions=_records(results.contributions),
+            contributions=_records(retrieval.of_tasks(results.contributions)),
+            retrieval=_retrieval(results, settings),
             headline=[task["decides"], "accuracy"],
             costs=_records(results.costs),
             files=_files(data.ingest),
@@ -95,6 +103,7 @@ def dataset_report(
             quarantine=None
             if data.quarantine is None
             else _records(data.quarantine.head(EXAMPLES)),
+            tables=[(said, _records(own)) for said, own in data.tables.items() if len(own)],
             pictures=[(_svg(one.figure), one.alt, one.caption) for one in pictures],
             evaluation=settings.evaluation,
             parameters=flat(settings.parameters),
@@ -107,6 +116,7 @@ def dataset_summary(
     dataset: str,
     metrics_by_paradigm: Mapping[str, Mapping[str, Any]],
     evaluation: Mapping[str, Any],
+    ingest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the front page says about a dataset, as plain JSON values.
 
@@ -127,6 +137,8 @@ def dataset_summary(
 
     return {
         "dataset": dataset,
+        "source": (ingest or {}).get("source", ""),
+        "notes": list((ingest or {}).get("notes", [])),
         "task": task["name"],
         "kind": task["kind"],
         "decides": decides,
@@ -177,6 +189,13 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:,.{digits}f}"
 
 
+def cell(value: Any) -> str:
+    """A cell of a table of any kind: whole numbers whole, others with three decimals."""
+    if isinstance(value, float):
+        return number(value, 0 if value.is_integer() else 3)
+    return str(value)
+
+
 def interval(row: Mapping[str, Any], digits: int = 3) -> str:
     """``[low, high]`` of a row, empty where there is none."""
     if row["low"] is None or math.isnan(row["low"]):
@@ -197,7 +216,7 @@ def signed(value: float, digits: int = 3) -> str:
 def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
     """Per split, the metrics and per paradigm the row of each metric and the range of its seeds."""
     boards = []
-    for split, table in results.leaderboard.groupby("split", sort=False):
+    for split, table in retrieval.of_tasks(results.leaderboard).groupby("split", sort=False):
         rows: list[dict[str, Any]] = []
         for paradigm, own in table.groupby("paradigm", sort=False):
             cells = {str(row["metric"]): row for row in _records(own)}
@@ -208,6 +227,19 @@ def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
             {"split": split, "metrics": list(dict.fromkeys(table["metric"])), "rows": rows}
         )
     return boards
+
+
+def _retrieval(results: Results, settings: Settings) -> dict[str, Any] | None:
+    """The section on retrieval with its figure; None where there is none."""
+    given = results.retrieval_by_paradigm
+    found = retrieval.section(given, results.leaderboard, results.contributions)
+    if found is None or not found["boards"]:
+        return None if found is None else {**found, "picture": None}
+    confidence = float(settings.evaluation.get("confidence", 0.95))
+    figure = retrieval.retrieval_figure(results.leaderboard, given, confidence=confidence)
+    alt = "Recall with its interval for every paradigm. The table above has the same numbers."
+    caption = "Recall at 1 and 10, duplicates counted as positives; the dashed line is chance."
+    return {**found, "picture": (_svg(figure), alt, caption)}
 
 
 def _files(ingest: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -243,6 +275,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "cell": cell,
         "interval": interval,
         "in_sentence": in_sentence,
         "signed": signed,

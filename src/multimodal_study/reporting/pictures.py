@@ -9,6 +9,7 @@ from multimodal_study.metrics.classification import BINS
 from multimodal_study.metrics.selection import best, deciding
 from multimodal_study.reporting import figures
 from multimodal_study.reporting.html import Picture
+from multimodal_study.reporting.retrieval import of_tasks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ def leaderboard_figure_of(
     """The leaderboard, with the choices that validation made marked in it."""
     baselines = list(evaluation.get("baselines", []))
     return figures.leaderboard_figure(
-        leaderboard,
+        of_tasks(leaderboard),
         deciding(metrics_by_paradigm),
         baselines=baselines,
         strongest=best(metrics_by_paradigm, baselines),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from multimodal_study.contract import Likelihood
-from multimodal_study.models.base import ClassWeights, check, check_choice
+from multimodal_study.models.config import ClassWeights, check, check_choice
 from multimodal_study.models.mvae.model import Estimator
 from multimodal_study.models.mvae.posteriors import AGGREGATIONS, MIXTURES, Aggregation
 

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multimodal_study.contract import Features, Likelihood, Modality
+from multimodal_study.contract import Features, Modality
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.amazon.enrich import HISTORY, PRODUCT, TEXT_STATISTICS, TIME
 from multimodal_study.pipelines.amazon.task import task_of
+from multimodal_study.pipelines.options import known_options
+from multimodal_study.pipelines.views import Mask, Place, View, sentence_view, words_view
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-    from multimodal_study.contract import Array
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +42,7 @@ _LOG = frozenset(
     {"votes", "characters", "words", "product_count", "reviewer_count", "price", "rank"}
 )
 _IDENTIFIERS = ("review_id", "product_id", "reviewer_id", "rating")
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-
-
-@dataclass(frozen=True)
-class View:
-    """One modality with its numbers."""
-
-    modality: Modality
-    array: Array
-    present: Mask
+CACHE = "data/04_feature/cache"
 
 
 def featurise(  # noqa: PLR0917 - a node's inputs come by position
@@ -83,9 +74,11 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
     train = (table["split"] == "train").to_numpy(dtype=bool)
     tabular = dict(featurise.get("tabular") or {})
     product, index = _product(table, products, train, featurise.get("product", True), tabular)
+    texts = table["text"].tolist()
+    place = Place("review", "amazon.featurise", Path(featurise.get("cache") or CACHE))
     views = [
-        _text(table, featurise),
-        _words(table, train, featurise.get("words", {})),
+        sentence_view(texts, featurise.get("text", {}), place),
+        words_view(texts, train, featurise.get("words", {}), place),
         _metadata(table, train, featurise.get("metadata") or {}, tabular),
         product,
     ]
@@ -109,48 +102,6 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
             "encoders": {name: view.modality.encoder for name, view in kept.items()},
         },
     )
-
-
-def _text(table: pd.DataFrame, options: Mapping[str, Any]) -> View | None:
-    """Sentence vectors, from the cache where the same texts were encoded before."""
-    from multimodal_study.encoders.cache import FeatureCache
-    from multimodal_study.encoders.text import DEFAULT_CACHE, TextEncoder, encode_cached
-
-    chosen = options.get("text", {})
-    if chosen is None:
-        return None
-    _known("featurise.text", chosen, ("model", "max_tokens", "layers", "backend", "threads"))
-    cache = Path(options.get("cache") or DEFAULT_CACHE)
-    encoder = TextEncoder(**chosen, cache=cache)
-    vectors = encode_cached(encoder, table["text"].tolist(), FeatureCache(cache), progress=True)
-    made = encoder.identity
-    note = f"{made['model']} {made['digest'][:12]}, {made['max_tokens']} tokens, "
-    note += f"layers {made['layers'] or 'as its recipe says'}, {made['version']}"
-    if encoder.fallback:
-        note += f", fallback from {encoder.fallback}"
-    likelihood: Likelihood = "cosine" if made["normalise"] else "normal"
-    modality = Modality("text", "review", "text", encoder.width, "text", likelihood, note)
-    return View(modality, vectors, np.ones(len(table), dtype=bool))
-
-
-def _words(table: pd.DataFrame, train: Mask, options: Mapping[str, Any] | None) -> View | None:
-    """Bag of words."""
-    from multimodal_study.encoders.words import fit_words
-
-    if options is None:
-        return None
-    chosen = dict(options)
-    _known(
-        "featurise.words",
-        chosen,
-        ("view", "ngram_range", "min_df", "max_features", "sublinear_tf"),
-    )
-    if "ngram_range" in chosen:
-        chosen["ngram_range"] = tuple(chosen["ngram_range"])
-    array, terms = fit_words(table["text"].tolist(), train, **chosen)
-    note = f"scikit-learn {_version('scikit-learn')}, {dict(options) or 'defaults'}"
-    modality = Modality("words", "review", "words", len(terms), "text", "multinomial", note, terms)
-    return View(modality, array, np.ones(len(table), dtype=bool))
 
 
 def _metadata(
@@ -241,7 +192,7 @@ def _tabular(
     if present is None:
         present = np.ones(len(table), dtype=bool)
     array[~present] = 0
-    note = f"scikit-learn {_version('scikit-learn')}, {options or 'defaults'}"
+    note = f"scikit-learn {version('scikit-learn')}, {options or 'defaults'}"
     modality = Modality(name, entity, "numeric", len(columns), "metadata", "normal", note, columns)
     return View(modality, array, present)
 
@@ -264,12 +215,4 @@ def _examples(table: pd.DataFrame, product: np.ndarray[Any, Any] | None) -> pd.D
 
 
 def _known(place: str, options: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
-    unknown = sorted(set(options) - set(allowed))
-    if unknown:
-        raise InputError(f"amazon.{place} has {unknown}, expected some of {allowed}")
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
+    known_options(f"amazon.{place}", options, allowed)

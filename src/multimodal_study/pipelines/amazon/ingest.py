@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.amazon import duplicates, tally
 from multimodal_study.pipelines.amazon.locate import resolve
-from multimodal_study.pipelines.amazon.quarantine import check_share, refuse_foreign
+from multimodal_study.pipelines.amazon.quarantine import refuse_foreign
 from multimodal_study.pipelines.amazon.scratch import Scratch
 from multimodal_study.pipelines.amazon.sources import JSON_SOURCES, JsonSource, fine_foods
 from multimodal_study.pipelines.amazon.sources.schema import (
@@ -28,6 +28,7 @@ from multimodal_study.pipelines.amazon.sources.schema import (
     quarantine_columns,
     review_columns,
 )
+from multimodal_study.pipelines.quarantine import check_share
 
 if TYPE_CHECKING:
     import duckdb
@@ -167,7 +168,7 @@ def _tidy_products(frame: pl.DataFrame) -> pl.DataFrame:
     """Decode entities in the names of products; an empty name is a missing one."""
     import polars as pl
 
-    from multimodal_study.pipelines.amazon.wording import clean
+    from multimodal_study.data.wording import clean
 
     named = ("title", "brand", "category", "main_category")
     tidy = [clean(frame[name]).str.strip_chars().alias(name) for name in named]

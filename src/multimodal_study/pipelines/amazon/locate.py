@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
 
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.amazon.sources import JSON_SOURCES, SOURCES, JsonSource, fine_foods
+from multimodal_study.pipelines.source_files import inside, manifest
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,15 @@ def locate(ingest: dict[str, Any]) -> dict[str, Any]:
     if name == fine_foods.NAME:
         root = fine_foods.folder()
         found = [(path, "reviews") for path in fine_foods.verified(root)]
-        return _manifest(name, root, found)
+        return manifest(name, root, found)
     if name not in JSON_SOURCES:
         raise InputError(f"ingest.source is {name!r}, expected one of {SOURCES}")
     source = JSON_SOURCES[name]
     root, reviews = _reviews(source, ingest)
     meta = sorted({path for review in reviews if (path := _meta_of(review, source))})
-    inside = [_inside(path, root) for path in (*reviews, *meta)]
+    checked = [inside(path, root) for path in (*reviews, *meta)]
     roles = ["reviews"] * len(reviews) + ["meta"] * len(meta)
-    return _manifest(name, root, list(zip(inside, roles, strict=True)))
+    return manifest(name, root, list(zip(checked, roles, strict=True)))
 
 
 def resolve(source_files: dict[str, Any]) -> list[tuple[Path, str, str]]:
@@ -59,7 +59,7 @@ def resolve(source_files: dict[str, Any]) -> list[tuple[Path, str, str]]:
         path = root / file["path"]
         if not path.is_file():
             raise InputError(f"{path} is gone since it was located")
-        _inside(path, root)
+        inside(path, root)
         if path.stat().st_size != file["bytes"]:
             raise InputError(f"{path} changed its size since it was located; run again")
         resolved.append((path, str(file["path"]), str(file["role"])))
@@ -124,22 +124,3 @@ def _meta_of(review: Path, source: JsonSource) -> Path | None:
         stem = stem.removesuffix(suffix)
     candidates = (review.with_name(f"{META}{stem}{ending}") for ending in _ENDINGS)
     return next((path for path in candidates if path.is_file()), None)
-
-
-def _inside(path: Path, root: Path) -> Path:
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{path} leads outside {root} (to {path.resolve()}); copy the file there")
-    return path
-
-
-def _manifest(source: str, root: Path, found: list[tuple[Path, str]]) -> dict[str, Any]:
-    files = []
-    for path, role in found:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
-        if not size:
-            raise InputError(f"{path} is empty (0 bytes); download it again")
-        relative = path.relative_to(root).as_posix()
-        files.append({"path": relative, "role": role, "bytes": size, "sha256": digest})
-    return {"source": source, "root": str(root), "files": files}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from multimodal_study.contract import SPLITS
-from multimodal_study.data.splits import COLUMNS, assign, digest
+from multimodal_study.data.splits import COLUMNS, assign, published
 from multimodal_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +50,12 @@ def split(
     )
     said = keys["said"][chosen].reset_index(drop=True)
     splits = splits[chosen].reset_index(drop=True)
-    summary = _summary(splits, said, strategy, seed, int((~chosen).sum()))
+    summary = {
+        "strategy": strategy,
+        "seed": seed,
+        "dropped_straddling_text": int((~chosen).sum()),
+        **published(splits.rename(columns={"review_id": "example_id"}), said),
+    }
     logger.info("split %s: %s", strategy, summary["rows"])
     return splits, summary
 
@@ -81,27 +85,3 @@ def _keys(reviews: pl.LazyFrame, strategy: str) -> pd.DataFrame:
         .collect(engine="streaming")
         .to_pandas()
     )
-
-
-def _summary(
-    splits: pd.DataFrame, said: pd.Series[Any], strategy: str, seed: int, dropped: int
-) -> dict[str, Any]:
-    """Counts, class balance and digests per split; the overall digest is over the three."""
-    side = splits["split"]
-    balance = {
-        name: {
-            str(key): int(n) for key, n in said[side == name].value_counts().sort_index().items()
-        }
-        for name in SPLITS
-    }
-    digests = {name: digest(splits.loc[side == name, "review_id"]) for name in SPLITS}
-    return {
-        "strategy": strategy,
-        "seed": seed,
-        "rows": {name: int((side == name).sum()) for name in SPLITS},
-        "dropped_straddling_text": dropped,
-        "clusters": {name: int(splits.loc[side == name, "cluster"].nunique()) for name in SPLITS},
-        "classes": balance,
-        "digests": digests,
-        "digest": digest(f"{name} {value}" for name, value in digests.items()),
-    }

@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from multimodal_study.pipelines.evaluation.settings import resampling_of, splits_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
-    from multimodal_study.metrics.bootstrap import Difference, Resampling
+    from multimodal_study.metrics.bootstrap import Difference
     from multimodal_study.metrics.registry import Metric
     from multimodal_study.metrics.table import Panel
 
@@ -64,13 +66,13 @@ def evaluate(
     rows: list[dict[str, Any]] = []
     for split, panel in found.items():
         per_seed[split] = {
-            str(seed): _defined({name: one.value(seen) for name, one in metrics.items()})
+            str(seed): defined({name: one.value(seen) for name, one in metrics.items()})
             for seed, seen in zip(panel.seeds, panel.rows, strict=True)
         }
-        for name, estimate in estimates(panel, metrics, _resampling(evaluation)).items():
+        for name, estimate in estimates(panel, metrics, resampling_of(evaluation)).items():
             numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
             rows.append(
-                {"metric": name, **{key: _json(number) for key, number in numbers.items()}}
+                {"metric": name, **{key: json_number(number) for key, number in numbers.items()}}
                 | {"seeds": len(panel.seeds), "split": split}
             )
     return {
@@ -98,7 +100,7 @@ def leaderboard(
     from multimodal_study.metrics.registry import METRICS
     from multimodal_study.metrics.selection import deciding, mean
 
-    splits = _splits(evaluation)
+    splits = splits_of(evaluation)
     decides = deciding(metrics_by_paradigm)
     sign = -1.0 if METRICS[decides].higher_is_better else 1.0
 
@@ -213,18 +215,18 @@ def costs(*tables_by_paradigm: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _contributions(
     task: dict[str, Any],
     evaluation: dict[str, Any],
-    pairs: Sequence[tuple[str, dict[str, Panel], dict[str, Panel]]],
+    pairs: Sequence[tuple[str, dict[str, Panel[Any]], dict[str, Panel[Any]]]],
 ) -> pd.DataFrame:
     import pandas as pd
 
     from multimodal_study.metrics.bootstrap import paired_difference, replicates
 
     _, metrics = _task(task, evaluation)
-    resampling = _resampling(evaluation)
+    resampling = resampling_of(evaluation)
     drawn: dict[int, dict[str, Any]] = {}
     rows = []
     for comparison, first, second in pairs:
-        for split in _splits(evaluation):
+        for split in splits_of(evaluation):
             if split not in first or split not in second:
                 raise ValueError(f"evaluation.splits has {split!r}, which was not predicted")
             pair = (first[split], second[split])
@@ -234,13 +236,14 @@ def _contributions(
             known = (drawn[id(pair[0])], drawn[id(pair[1])])
             found = paired_difference(*pair, metrics, resampling, known)
             for name in sorted(metrics, key=lambda name: name != task["decides"]):
-                rows.append(_contribution_row(comparison, metrics[name], found[name], split))
+                rows.append(contribution_row(comparison, metrics[name], found[name], split))
     return pd.DataFrame(rows, columns=CONTRIBUTIONS)
 
 
-def _contribution_row(
-    comparison: str, metric: Metric, found: Difference, split: str
+def contribution_row(
+    comparison: str, metric: Metric[Any], found: Difference, split: str
 ) -> dict[str, Any]:
+    """One row of the contributions, with its verdict in words."""
     if math.isnan(found.low):
         verdict = UNDEFINED
     elif found.low <= 0.0 <= found.high:
@@ -260,7 +263,7 @@ def _contribution_row(
     }
 
 
-def _task(task: dict[str, Any], evaluation: dict[str, Any]) -> tuple[Any, dict[str, Metric]]:
+def _task(task: dict[str, Any], evaluation: dict[str, Any]) -> tuple[Any, dict[str, Metric[Any]]]:
     from multimodal_study.metrics.registry import metrics_for
     from multimodal_study.metrics.table import task_of
 
@@ -274,23 +277,11 @@ def _task(task: dict[str, Any], evaluation: dict[str, Any]) -> tuple[Any, dict[s
     return measured, metrics
 
 
-def _resampling(evaluation: dict[str, Any]) -> Resampling:
-    from multimodal_study.metrics.bootstrap import Resampling
-
-    names = {"bootstrap": "replicates", "confidence": "confidence", "seed": "seed"}
-    return Resampling(**{ours: evaluation[key] for key, ours in names.items() if key in evaluation})
-
-
-def _splits(evaluation: dict[str, Any]) -> list[str]:
-    splits = list(evaluation.get("splits", ["test"]))
-    if not splits:
-        raise ValueError("evaluation.splits is empty, expected some of train, validation, test")
-    return splits
-
-
-def _defined(values: dict[str, float]) -> dict[str, float]:
+def defined(values: dict[str, float]) -> dict[str, float]:
+    """What is not NaN."""
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
-def _json(value: float) -> float | None:
+def json_number(value: float) -> float | None:
+    """JSON has no NaN: None stands for it."""
     return None if math.isnan(value) else value

@@ -12,25 +12,38 @@ def draw(
     predictions: Mapping[str, Any],
     evaluation: dict[str, Any],
 ) -> tuple[Any, Any]:
-    """The leaderboard and the reliability diagram as matplotlib figures."""
-    from multimodal_study.reporting.figures import calibration_figure
+    """The leaderboard, and the reliability diagram or its like for a regression, as figures."""
+    from multimodal_study.reporting.figures import calibration_figure, regression_figure
     from multimodal_study.reporting.pictures import leaderboard_figure_of
 
     split = next(iter(evaluation["splits"]))
+    kinds = {cell["task"]["kind"] for cell in metrics.values()}
+    calibrated = regression_figure if kinds == {"regression"} else calibration_figure
     return (
         leaderboard_figure_of(leaderboard, metrics, evaluation),
-        calibration_figure(predictions, split=split, bins=evaluation["ece_bins"]),
+        calibrated(predictions, split=split, bins=evaluation["ece_bins"]),
     )
 
 
-def write_report(
+def draw_retrieval(
+    leaderboard: Any, retrieval: Mapping[str, Any], evaluation: dict[str, Any]
+) -> Any:
+    """Recall of all paradigms as a matplotlib figure."""
+    from multimodal_study.reporting.retrieval import retrieval_figure
+
+    confidence = float(evaluation.get("confidence", 0.95))
+    return retrieval_figure(leaderboard, retrieval, confidence=confidence)
+
+
+def write_report(  # noqa: PLR0917
     dataset: str,
     given: Mapping[str, Any],
     cells: Mapping[str, Mapping[str, Any]],
     evaluation: dict[str, Any],
     parameters: dict[str, Any],
+    tables: Mapping[str, Any],
 ) -> str:
-    """The page of one dataset as HTML."""
+    """The page of one dataset as HTML; ``tables`` are its own, by what they say."""
     from multimodal_study.reporting import html
     from multimodal_study.reporting.pictures import pictures
 
@@ -38,9 +51,13 @@ def write_report(
     return html.dataset_report(
         dataset,
         html.Results(
-            cells["metrics"], given["leaderboard"], given["contributions"], given["costs"]
+            cells["metrics"],
+            given["leaderboard"],
+            given["contributions"],
+            given["costs"],
+            cells["retrieval"],
         ),
-        html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine),
+        html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine, tables),
         pictures(
             given["leaderboard"],
             cells["metrics"],
@@ -53,12 +70,15 @@ def write_report(
 
 
 def write_summary(
-    dataset: str, metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
+    dataset: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+    evaluation: dict[str, Any],
+    ingest: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the front page says about a dataset."""
     from multimodal_study.reporting.html import dataset_summary
 
-    return dataset_summary(dataset, metrics, evaluation)
+    return dataset_summary(dataset, metrics, evaluation, ingest)
 
 
 def write_front_page(*summaries: Mapping[str, Any]) -> str:

@@ -13,8 +13,10 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
+from multimodal_study.pipelines.paradigms.contrastive import contrastive
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
 from multimodal_study.pipelines.paradigms.generative import generative
+from multimodal_study.pipelines.paradigms.retrieval import linear_maps, retrieval_node
 from multimodal_study.pipelines.paradigms.supervised import supervised
 
 
@@ -42,6 +44,12 @@ def _transformer() -> Any:
     return transformer.Transformer, transformer.Config
 
 
+def _vilbert() -> Any:
+    from multimodal_study.models import vilbert
+
+    return vilbert.Vilbert, vilbert.Config
+
+
 def _mvae() -> Any:
     from multimodal_study.models import mvae
 
@@ -52,6 +60,12 @@ def _hybrid() -> Any:
     from multimodal_study.models import hybrid
 
     return hybrid.Hybrid, hybrid.Config
+
+
+def _clip() -> Any:
+    from multimodal_study.models import clip
+
+    return clip.Clip, clip.Config
 
 
 def _majority() -> Any:
@@ -66,6 +80,12 @@ def _tfidf() -> Any:
     return tfidf.fit_predict
 
 
+def _logistic() -> Any:
+    from multimodal_study.baselines import logistic
+
+    return logistic.fit_predict
+
+
 def _metadata_only() -> Any:
     from multimodal_study.baselines import metadata_only
 
@@ -76,20 +96,33 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "majority": lambda: baseline("majority", _majority),
     "metadata_only": lambda: baseline("metadata_only", _metadata_only),
     "tfidf": lambda: baseline("tfidf", _tfidf),
-    # The network and the budget of `early`, with the metadata taken away and nothing else changed.
+    "logistic": lambda: baseline("logistic", _logistic),
+    # The network and the budget of `early`, with the rest taken away and nothing else changed.
     "text_only": lambda: supervised("early", _early, origins=("text",)),
+    "image_only": lambda: supervised("early", _early, origins=("image",)),
     "early": lambda: supervised("early", _early),
     "late": lambda: supervised("late", _late),
     "intermediate": lambda: supervised("intermediate", _intermediate),
+    "vilbert": lambda: supervised("vilbert", _vilbert),
     "transformer": lambda: end_to_end("transformer", _transformer),
     "mvae": lambda: generative("mvae", _mvae),
     "hybrid": lambda: generative("hybrid", _hybrid, weighs_task=True),
+    "clip": lambda: contrastive("clip", _clip),
 }
 
-BASELINES = ("majority", "metadata_only", "tfidf")
+BASELINES = ("majority", "metadata_only", "tfidf", "logistic")
 """Rows that learn no representation: the strongest of them stands beside every paradigm."""
 
 
-def cell(dataset: str, paradigm: str) -> Pipeline:
-    """One paradigm on one dataset: fit, predict, evaluate, as the namespace of both names."""
-    return instantiate(PARADIGMS[paradigm](), dataset=dataset, paradigm=paradigm)
+def cell(dataset: str, paradigm: str, *, paired: bool = False) -> Pipeline:
+    """One paradigm on one dataset: fit, predict, evaluate, as the namespace of both names.
+
+    On a ``paired`` dataset, one whose features have a pair, what it embeds is also retrieved.
+    """
+    nodes = PARADIGMS[paradigm]()
+    if paired and any("embeddings" in node.outputs for node in nodes):
+        nodes = [*nodes, retrieval_node()]
+    return instantiate(nodes, dataset=dataset, paradigm=paradigm)
+
+
+__all__ = ["BASELINES", "PARADIGMS", "cell", "linear_maps"]

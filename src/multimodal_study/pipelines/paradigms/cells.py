@@ -1,7 +1,7 @@
 """What the nodes of a cell do, free of Kedro.
 
 ``config`` is all that is needed to rebuild the modules of a cell: the effective parameters, the
-modalities by name, the trainer's block and the task.
+modalities by name, the trainer's block and the task; and what the paradigm is capable of.
 """
 
 from __future__ import annotations
@@ -52,17 +52,19 @@ def cell_config(  # noqa: PLR0917
 
     A paradigm's own ``trainer`` block wins over the shared budget, and is then part of the record.
     """
+    network, config_class = paradigm
     parameters = dict(parameters)
     own = parameters.pop("trainer", {})
     names = [
         name
         for name, modality in features.modalities.items()
-        if modality.kind in paradigm[0].reads and (origins is None or modality.origin in origins)
+        if modality.kind in network.reads and (origins is None or modality.origin in origins)
     ]
     return {
         "parameters": parameters,
         "trainer": {**trainer, **own},
         "modalities": names,
+        "capabilities": sorted(network.abilities(config_class(**parameters))),
         "task": asdict(features.task),
         "seed": seed,
     }

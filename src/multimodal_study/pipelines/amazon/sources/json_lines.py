@@ -6,9 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from multimodal_study.data.wording import clean, normal_form
 from multimodal_study.pipelines.amazon.sources.lines import EXCERPT
 from multimodal_study.pipelines.amazon.sources.schema import EARLIEST, EXPECTED, Fields
-from multimodal_study.pipelines.amazon.wording import clean, normal_form
 
 if TYPE_CHECKING:
     import duckdb

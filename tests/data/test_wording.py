@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from multimodal_study.pipelines.amazon.wording import clean, normal_form
+from multimodal_study.data.wording import clean, normal_form
 
 TEXTS = st.lists(st.text(alphabet=st.characters(exclude_categories=("Cs",))), min_size=1)
 

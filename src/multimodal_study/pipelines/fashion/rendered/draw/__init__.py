@@ -1,0 +1,1 @@
+"""Drawing of garments: body, cloth, cut, surroundings. NumPy and Pillow alone."""
