@@ -59,7 +59,8 @@ class Side:
     def steps(self, count: int, epoch: int) -> dict[str, float]:
         """``count`` optimiser steps on batches that are ready: seconds of wall and of CPU."""
         order = torch.from_numpy(np.random.default_rng(epoch).permutation(self.n))
-        batches = [self.ready(order[i * BATCH : (i + 1) * BATCH]) for i in range(count)]
+        starts = [i * BATCH % (self.n - self.n % BATCH) for i in range(count)]
+        batches = [self.ready(order[start : start + BATCH]) for start in starts]
         wall, cpu = time.perf_counter(), time.process_time()
         for batch in batches:
             self.optimiser.zero_grad()
