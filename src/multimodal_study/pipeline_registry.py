@@ -3,6 +3,7 @@
 ``<dataset>_data``           ingest to features
 ``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate, and retrieve if paired
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report
+``<dataset>_lambda``         the data, and hybrids along lambda
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``reproduce_mvae``           a published table, with ``--env reproduce``
 ``__default__``              all but what is run on request, and the report's front page
@@ -13,7 +14,14 @@ torch: every ``kedro`` command pays for what this module imports.
 
 from kedro.pipeline import Pipeline
 
-from multimodal_study.pipelines import amazon, evaluation, fashion, movielens, reproduction
+from multimodal_study.pipelines import (
+    amazon,
+    evaluation,
+    fashion,
+    lambda_study,
+    movielens,
+    reproduction,
+)
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
 
 DATASETS = {
@@ -98,6 +106,8 @@ def register_pipelines() -> dict[str, Pipeline]:
             rows[paradigm] += placed
             complete += placed
         registry[f"{dataset}_data"] = data
+        if "hybrid" in FITS[dataset]:
+            registry[f"{dataset}_lambda"] = data + lambda_study.create_pipeline(dataset)
         registry[f"{dataset}_all"] = complete
         if dataset not in ON_REQUEST:
             everything += complete

@@ -84,8 +84,15 @@ def cell_of(
     return Cell(network, config, trainer, features, batches, digest(features))
 
 
-def fit_seeds(cell: Cell, seed: int) -> tuple[Arrays, list[dict[str, Any]], list[dict[str, Any]]]:
+def fit_seeds(
+    cell: Cell, seed: int, *, keep: bool = False
+) -> tuple[Arrays, list[dict[str, Any]], list[dict[str, Any]]]:
     """Fit ``cell.trainer.seeds`` times.
+
+    Args:
+        cell: What is fitted.
+        seed: The first seed.
+        keep: Leave finished fits where an interrupted run finds them; :func:`forget` removes them.
 
     Returns:
         Weights by ``"<seed>/<parameter>"``, history rows and cost rows, each with its ``seed``.
@@ -93,17 +100,21 @@ def fit_seeds(cell: Cell, seed: int) -> tuple[Arrays, list[dict[str, Any]], list
     weights: Arrays = {}
     history: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
-    folders = []
     for number in range(seed, seed + cell.trainer.seeds):
         folder = Path(cell.trainer.checkpoints) / cell.key(number)
-        folders.append(folder)
         fitted = _read(folder) or _fit(cell, number, folder)
         weights |= {f"{number}/{name}": array for name, array in fitted.state.items()}
         history += [{"seed": number, **row} for row in fitted.history]
         costs.append({"seed": number, **fitted.cost})
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    if not keep:
+        forget(cell, seed)
     return weights, history, costs
+
+
+def forget(cell: Cell, seed: int) -> None:
+    """Remove the folders of finished fits."""
+    for number in range(seed, seed + cell.trainer.seeds):
+        shutil.rmtree(Path(cell.trainer.checkpoints) / cell.key(number), ignore_errors=True)
 
 
 def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, dict[int, float]]:

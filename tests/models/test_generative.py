@@ -160,6 +160,19 @@ def test_a_large_lambda_is_a_classifier_with_the_same_encoder(tiny_features: Any
         assert together > 0.9999, name
 
 
+def test_an_infinite_lambda_is_the_classifier_alone(tiny_features: Any, tmp_path: Path) -> None:
+    features = tiny_features()
+    module = build(features, hybrid_of(float("inf")))
+    batch = batch_of(features)
+    loss = module.loss(batch)
+    torch.testing.assert_close(loss, module.output_loss(module(batch), batch.target))
+    loss.backward()
+    assert all(p.grad is None for p in module.vae.observer.parameters())
+    history = fitted(features, hybrid_of(float("inf")), tmp_path).history
+    for row in history:
+        assert row["validation_loss"] == pytest.approx(row["validation_task"])
+
+
 def test_the_value_of_the_loss_is_what_the_formula_says(tiny_features: Any) -> None:
     features = tiny_features()
     batch = batch_of(features)

@@ -108,7 +108,7 @@ def linear_probe(
     whose strength is chosen by the loss on validation.
 
     Args:
-        train: Representations float ``[n, d]`` and targets ``[n]``.
+        train: Representations float ``[n, d]``, dense or sparse, and targets ``[n]``.
         validation: The same, of the rows that choose.
         others: Representations to predict, float ``[r, d]`` each.
         regression: Whether targets are numbers.
@@ -117,10 +117,14 @@ def linear_probe(
         Probabilities ``[r, c]`` (predictions ``[r, 1]``) for each of ``others``, and the inverse
         regularisation that was chosen.
     """
+    from scipy.sparse import issparse
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.metrics import log_loss
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    # Centring a sparse matrix would fill it; a constant shift is the intercept's business anyway.
+    centred = not issparse(train[0])
 
     def fit(strength: float) -> Any:
         model = (
@@ -128,7 +132,7 @@ def linear_probe(
             if regression
             else LogisticRegression(C=strength, max_iter=2000)
         )
-        return make_pipeline(StandardScaler(), model).fit(*train)
+        return make_pipeline(StandardScaler(with_mean=centred), model).fit(*train)
 
     def loss(model: Any) -> float:
         x, y = validation

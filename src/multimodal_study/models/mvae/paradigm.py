@@ -170,9 +170,13 @@ class MVAE(FusionModule):
             torch.manual_seed(int(batch.rows[0]))
             terms = self.vae.elbo_of(code, self.weights(annealed=False))
         loss = -terms.objective.mean() / self.unit()
-        task = super().validation_loss(batch)
+        task = self.task_loss(batch)
         self._see(terms, task, len(batch))
         return loss + self.final_task_weight * task if self.final_task_weight else loss
+
+    def task_loss(self, batch: Batch) -> Tensor:
+        """The task's plain loss, unweighted and unsmoothed."""
+        return super().validation_loss(batch)
 
     @property
     def final_task_weight(self) -> float:

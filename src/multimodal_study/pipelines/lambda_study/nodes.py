@@ -1,0 +1,178 @@
+"""The grid, what is recommended from it, and its picture."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from multimodal_study.contract import Features
+
+logger = logging.getLogger(__name__)
+
+CHOSEN_ON = "validation"
+RAW = "inputs"
+"""Name of the row of the probe on the inputs."""
+GRID = ["lambda", "beta", "seed", "split", "metric", "value"]
+VAE_ALONE, TASK_ALONE = 0.0, math.inf
+
+
+def study(  # noqa: PLR0917
+    features: Features,
+    parameters: dict[str, Any],
+    trainer: dict[str, Any],
+    grid: dict[str, Any],
+    evaluation: dict[str, Any],
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fit and measure a hybrid at every lambda and beta of the grid.
+
+    Args:
+        features: What the hybrids learn from.
+        parameters: The hybrid's, without ``task_weight``.
+        trainer: The budget.
+        grid: ``lambdas`` (``.inf``: the task alone), ``betas``, ``seeds``, ``likelihood``.
+        evaluation: What ``evaluate`` and ``retrieve`` read.
+        seed: The first seed.
+
+    Returns:
+        The table, columns :data:`GRID`, and paired comparisons (as ``contributions``) of every
+        lambda with none and with the task alone, where the grid has these.
+    """
+    import pandas as pd
+
+    from multimodal_study.pipelines.lambda_study.measure import measured, probed_features
+    from multimodal_study.seeds import fit_seeds, forget
+
+    lambdas = _checked("lambdas", grid["lambdas"])
+    tables, predictions, cells = [], {}, []
+    for beta in _checked("betas", grid["betas"]):
+        for lam in lambdas:
+            cell = _cell(features, parameters, trainer, grid, (lam, beta))
+            weights, _, _ = fit_seeds(cell, seed, keep=True)
+            cells.append(cell)
+            rows, own = measured(cell, weights, evaluation, grid["likelihood"])
+            predictions[lam, beta] = own
+            tables.append(pd.DataFrame(rows).assign(**{"lambda": str(lam), "beta": beta}))
+            logger.info("lambda %s, beta %s: measured", lam, beta)
+    inputs = pd.DataFrame(probed_features(cells[0].features, evaluation))
+    tables.append(inputs.assign(**{"lambda": RAW, "beta": math.nan}))
+    for cell in cells:
+        forget(cell, seed)
+    table = pd.concat(tables, ignore_index=True)[GRID]
+    return table, _compared(predictions, features.description()["task"], evaluation)
+
+
+def recommend(
+    table: pd.DataFrame, comparisons: pd.DataFrame, grid: dict[str, Any], decides: str
+) -> dict[str, Any]:
+    """A lambda and beta from validation, and the answer to the study's question, as JSON values.
+
+    The rule: among the cells whose deciding metric is within ``tolerance`` standard errors (over
+    seeds) of the best, the one with the highest ELBO; the infinite lambda, which explains nothing,
+    is not among them. With one seed there is no standard error, and the best cell is taken.
+    """
+    from multimodal_study.metrics.registry import METRICS
+
+    sign = 1.0 if METRICS[decides].higher_is_better else -1.0
+    cells = table[(table["lambda"] != RAW) & (table["split"] == CHOSEN_ON)]
+    wide = cells.pivot_table(index=["lambda", "beta"], columns="metric", values="value")
+    spread = cells[cells["metric"] == decides].groupby(["lambda", "beta"])["value"].sem()
+    generative = wide[[not math.isinf(float(lam)) for lam, _ in wide.index]]
+    if generative.empty:
+        raise ValueError("lambda_study.lambdas has no finite value, nothing can be recommended")
+    score = sign * generative[decides]
+    best = score.idxmax()
+    slack = float(spread.get(best, 0.0) or 0.0)
+    slack = 0.0 if math.isnan(slack) else slack * float(grid["tolerance"])
+    near = generative[score >= score.max() - slack]
+    lam, beta = near["elbo"].idxmax()
+    return {
+        "recommended": {"lambda": float(lam), "beta": float(beta)},
+        "rule": (
+            f"highest ELBO within {grid['tolerance']} standard errors of the best {decides},"
+            f" on {CHOSEN_ON}"
+        ),
+        "best": {"lambda": float(best[0]), "beta": float(best[1])},
+        "within": [{"lambda": float(a), "beta": float(b)} for a, b in near.index],
+        "decides": decides,
+        "likelihood": dict(grid["likelihood"]),
+        "answer": _answer(comparisons, decides, float(lam), float(beta)),
+    }
+
+
+def draw(table: pd.DataFrame, summary: dict[str, Any], evaluation: dict[str, Any]) -> Figure:
+    """Task against ELBO by lambda, and every other measure along lambda."""
+    from multimodal_study.reporting.lambda_figure import lambda_figure
+
+    split = str(evaluation.get("splits", ["test"])[0])
+    return lambda_figure(table, summary["decides"], summary["recommended"], split=split)
+
+
+def _cell(
+    features: Features,
+    parameters: dict[str, Any],
+    trainer: dict[str, Any],
+    grid: dict[str, Any],
+    place: tuple[float, float],
+) -> Any:
+    from multimodal_study.models.hybrid import Config, Hybrid
+    from multimodal_study.seeds import cell_of
+    from multimodal_study.training import TrainerConfig
+
+    own = dict(parameters)
+    budget = {**trainer, **own.pop("trainer", {}), "seeds": int(grid["seeds"])}
+    config = Config(**{**own, "task_weight": place[0], "beta": place[1]})
+    names = [name for name, m in features.modalities.items() if m.kind in Hybrid.reads]
+    return cell_of(Hybrid, config, TrainerConfig(**budget), features.select(names))
+
+
+def _checked(name: str, values: Any) -> list[float]:
+    numbers = sorted({float(value) for value in values})
+    if not numbers or numbers[0] < 0:
+        raise ValueError(f"lambda_study.{name} is {values}, expected numbers from 0, at least one")
+    return numbers
+
+
+def _compared(
+    predictions: dict[tuple[float, float], pd.DataFrame],
+    task: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> pd.DataFrame:
+    import pandas as pd
+
+    from multimodal_study.pipelines.evaluation.nodes import CONTRIBUTIONS, contribution
+
+    tables = [pd.DataFrame(columns=CONTRIBUTIONS)]
+    for (lam, beta), own in predictions.items():
+        for against in (VAE_ALONE, TASK_ALONE):
+            other = predictions.get((against, beta))
+            if other is None or lam == against:
+                continue
+            name = _named(lam, against, beta)
+            tables.append(contribution(task, own, other, evaluation, name))
+    return pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
+
+
+def _named(lam: float, against: float, beta: float) -> str:
+    return f"lambda {lam:g} against {against:g} (beta {beta:g})"
+
+
+def _answer(
+    comparisons: pd.DataFrame, decides: str, lam: float, beta: float
+) -> dict[str, dict[str, Any]]:
+    """Does the label help z; does z help the label: paired differences at the recommendation."""
+    found: dict[str, dict[str, Any]] = {}
+    for question, against in (("against_vae_alone", 0.0), ("against_task_alone", math.inf)):
+        own = comparisons[
+            (comparisons["comparison"] == _named(lam, against, beta))
+            & (comparisons["metric"] == decides)
+        ]
+        for row in own.to_dict("records"):
+            keys = ("difference", "low", "high", "verdict", "split")
+            found[question] = {key: row[key] for key in keys}
+    return found
