@@ -130,7 +130,7 @@ def test_gradients_of_the_alignment_reach_every_modality() -> None:
     batch = FeatureBatches(features, rows, 8).gather(rows)
     for value in batch.inputs.values():
         value.requires_grad_()
-    module.alignment(batch, module.sides(batch))[0].backward()
+    module.alignment(batch, module.encode_pair(batch))[0].backward()
     for name, value in batch.inputs.items():
         assert value.grad is not None and value.grad.abs().sum() > 0, name
 
@@ -154,7 +154,7 @@ def test_embeddings_lie_on_the_sphere_and_cosines_are_weighted_means() -> None:
     found = module.embed(batch)
     assert found["image"].shape == found["text"].shape == (8, 4 * 8)
     torch.testing.assert_close(found["image"].norm(dim=1), torch.ones(8))
-    a, b = module.sides(batch)
+    a, b = module.encode_pair(batch)
     towers = torch.einsum("ikd,jkd->ijk", a, b).mean(2)
     assert module.linear is not None
     c, d = module.linear(batch, slice(0, 8))
@@ -167,7 +167,7 @@ def test_the_linear_member_can_be_left_out() -> None:
     module = build(features, linear_weight=0.0).eval()
     assert module.linear is None
     batch = batch_of(features)
-    torch.testing.assert_close(module.embed(batch)["image"], module.sides(batch)[0][:, 0])
+    torch.testing.assert_close(module.embed(batch)["image"], module.encode_pair(batch)[0][:, 0])
 
 
 def test_copies_of_a_text_are_no_negatives() -> None:
@@ -176,7 +176,7 @@ def test_copies_of_a_text_are_no_negatives() -> None:
     module = build(features)
     alone, shared = batch_of(features), batch_of(replace(features, examples=copies))
     assert alone.keys["text"].unique().numel() == 8
-    losses = [module.alignment(b, module.sides(b))[0].item() for b in (alone, shared)]
+    losses = [module.alignment(b, module.encode_pair(b))[0].item() for b in (alone, shared)]
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
