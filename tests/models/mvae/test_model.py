@@ -70,6 +70,10 @@ def masks(b: int = 6) -> dict[str, Tensor]:
     return {name: pattern[:b, m].bool() for m, name in enumerate(WIDTHS)}
 
 
+def masks_of(b: int) -> dict[str, Tensor]:
+    return {name: mask.repeat(b // 6 + 1)[:b] for name, mask in masks().items()}
+
+
 def objective_of(variant: str) -> Objective:
     return Objective(**VARIANTS[variant][2])
 
@@ -243,6 +247,32 @@ def test_a_linear_gaussian_model_has_its_known_likelihoods() -> None:
     blind = model.log_likelihood(x, proposal=["a"], samples=20_000)
     assert (blind - exact("a", "b")).abs().max() < 0.25
     assert (blind - exact("a", "b")).mean().abs() < 0.02
+
+
+def test_a_fitted_proposal_finds_the_exact_posterior_from_a_wrong_one() -> None:
+    model, x, exact = linear_gaussian()
+    with torch.no_grad():
+        for encoder in model.coder.encoders.values():
+            encoder.bias[:2] += 2.0
+    torch.manual_seed(0)
+    wanted = exact("a", "b")
+    plain = model.log_likelihood(x, samples=100)
+    with torch.inference_mode():
+        x = {name: value * 1.0 for name, value in x.items()}
+        fitted = model.log_likelihood(x, samples=100, refine=20)
+    assert (plain - wanted).abs().mean() > 1.0
+    assert (fitted - wanted).abs().mean() < 0.1
+    assert (fitted - wanted).mean().abs() < 0.02
+
+
+@pytest.mark.parametrize("variant", ["joint", "moe", "mopoe", "mvtcae", "poe private"])
+def test_a_fitted_proposal_is_no_looser(variant: str) -> None:
+    aggregation, private, _ = VARIANTS[variant]
+    model, x = build(aggregation, private), inputs(200)
+    torch.manual_seed(0)
+    plain = model.log_likelihood(x, masks_of(200), samples=20).mean()
+    fitted = model.log_likelihood(x, masks_of(200), samples=20, refine=20).mean()
+    assert fitted > plain - 0.02
 
 
 def test_the_elbo_of_an_exact_posterior_is_the_likelihood() -> None:

@@ -39,6 +39,8 @@ class Code:
     """Modalities that are there; rows that lack one hold zeros."""
     present: Tensor
     """Bool ``[m, b]``."""
+    complete: bool
+    """Whether it is known that nothing is missing, so that masks can be left out."""
     experts: Gaussian
     """Moments ``[m, b, z]`` (hidden features ``[m, b, d]`` as the mean for ``joint``)."""
     private: Gaussian | None
@@ -104,24 +106,30 @@ class Coder(nn.Module):
             stats[name] = self.encoders[name](clean[name]).float()
         blank = torch.zeros_like(next(iter(stats.values())))
         stacked = torch.stack([stats.get(name, blank) for name in self.names])
-        return self._code(clean, torch.stack([masks[name] for name in self.names]), stacked)
+        everything = torch.stack([masks[name] for name in self.names])
+        complete = all(masks[name] is everyone for name in self.names)
+        return self._code(clean, everything, stacked, complete)
 
-    def _code(self, inputs: dict[str, Tensor], present: Tensor, stats: Tensor) -> Code:
+    def _code(
+        self, inputs: dict[str, Tensor], present: Tensor, stats: Tensor, complete: bool
+    ) -> Code:
         if self.joint is not None:
-            return Code(inputs, present, Gaussian(stats, stats), None)
+            return Code(inputs, present, complete, Gaussian(stats, stats), None)
         z, p = self.latent_dim, self.private_dim
         mean, log_variance = stats.chunk(2, dim=-1)
         log_variance = log_variance.clamp(-_LOG_VARIANCE, _LOG_VARIANCE)
         if not p:
-            return Code(inputs, present, Gaussian(mean, log_variance), None)
+            return Code(inputs, present, complete, Gaussian(mean, log_variance), None)
         private = Gaussian(mean[..., z:], log_variance[..., z:])
-        return Code(inputs, present, Gaussian(mean[..., :z], log_variance[..., :z]), private)
+        shared = Gaussian(mean[..., :z], log_variance[..., :z])
+        return Code(inputs, present, complete, shared, private)
 
     def posterior(self, code: Code, subsets: Tensor) -> Gaussian:
         """``q(z|x_S)`` for each of ``subsets`` (bool ``[s, m]``): moments ``[s, b, z]``."""
         if self.joint is None:
             with torch.autocast(subsets.device.type, enabled=False):
-                return product(code.experts, subsets, code.present, prior_expert=self.prior_expert)
+                present = None if code.complete else code.present
+                return product(code.experts, subsets, present, prior_expert=self.prior_expert)
         seen = subsets[..., None] & code.present[None]
         hidden = torch.where(seen[..., None], code.experts.mean, self.placeholder[:, None])
         s, m, b, d = hidden.shape

@@ -20,6 +20,9 @@ from multimodal_study.contract import Likelihood as Name
 from multimodal_study.models.mvae.von_mises_fisher import log_normaliser
 
 _LOG_TWO_PI = math.log(2 * math.pi)
+_MATRIX = 2
+_BLOCK = 256
+"""Rows of a block: with a thousand numbers each it stays in a core's cache."""
 _SMALLEST_LOG_SCALE, _LARGEST_LOG_SCALE = -4.0, 4.0
 
 
@@ -145,30 +148,48 @@ class VonMisesFisher(Likelihood):
 
 
 class _BernoulliSum(torch.autograd.Function):
-    """``sum_d x l - softplus(l)`` without a logarithm per number.
+    """``sum_d x l - softplus(l)`` and its gradient in one pass, block by block in the cache.
 
-    ``softplus(l) = max(l, 0) + log(1 + exp(-|l|))``, and a product of up to 64 of the factors
-    ``1 + exp(-|l|) <= 2`` fits a float32, so that one logarithm serves them all.
+    ``softplus(l) = max(l, 0) - log p`` with ``p = sigmoid(|l|) >= 1/2``, and a product of up to 64
+    such factors fits a float32, so that one logarithm serves them all. ``p`` gives the gradient
+    too: ``sigmoid(l) = 1/2 +- (p - 1/2)`` with the sign of ``l``.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
-        small = logits.abs().neg_().exp_()
-        if logits.requires_grad:
-            # exp(-|l|) gives the sigmoid as well: 1 / (1 + e) above zero, e / (1 + e) below.
-            ctx.save_for_backward(logits, small, x)
-        factor, logs = small + 1.0, 0
-        while factor.shape[-1] % 2 == 0 and factor.shape[-1] > 1 and logs < 6:  # noqa: PLR2004
-            half = factor.shape[-1] // 2
-            factor, logs = factor[..., :half] * factor[..., half:], logs + 1
-        hit = torch.einsum("...d,...d->...", logits, x.expand_as(logits))
-        return hit - logits.clamp_min(0.0).sum(-1) - factor.log_().sum(-1)
+        slope = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
+        value = logits.new_empty(logits.shape[:-1])
+        samples = logits.flatten(0, -3) if logits.ndim > _MATRIX else logits[None]
+        into = None if slope is None else slope.view(samples.shape)
+        found = value.view(samples.shape[:-1])
+        for start in range(0, len(x), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            some, centred = x[rows], x[rows] - 0.5
+            for k in range(len(samples)):
+                own = None if into is None else into[k, rows]
+                found[k, rows] = _block(samples[k, rows], some, centred, own)
+        if slope is not None:
+            ctx.save_for_backward(slope)
+        return value
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        logits, small, x = ctx.saved_tensors
-        sigmoid = torch.where(logits >= 0, 1.0, small).div_(small + 1.0)
-        return torch.sub(x, sigmoid).mul_(grads[0][..., None]), None
+        (slope,) = ctx.saved_tensors
+        return slope * grads[0][..., None], None
+
+
+def _block(logits: Tensor, x: Tensor, centred: Tensor, slope: Tensor | None) -> Tensor:
+    """Nats ``[b]`` of one block ``[b, d]``; writes the gradient to ``slope``."""
+    gap = torch.addcmul(logits.clamp_min(0.0), x, logits, value=-1).sum(-1)
+    p = logits.abs().sigmoid_()
+    factor, halvings = p, 0
+    while factor.shape[-1] % 2 == 0 and halvings < 6:  # noqa: PLR2004  # 2^6 factors of 1/2
+        half = factor.shape[-1] // 2
+        factor, halvings = factor[..., :half] * factor[..., half:], halvings + 1
+    logarithm = factor.log().sum(-1)
+    if slope is not None:
+        torch.sub(centred, p.sub_(0.5).copysign_(logits), out=slope)
+    return logarithm - gap
 
 
 class _BagSum(torch.autograd.Function):

@@ -87,14 +87,14 @@ class Weights:
 
 
 def sub_sampled(
-    posterior: Gaussian, subsets: Tensor, usable: Tensor, score: Scorer, weights: Weights
+    posterior: Gaussian, subsets: Tensor, usable: Tensor | None, score: Scorer, weights: Weights
 ) -> Terms:
     """The sum of ELBOs over subsets.
 
     Args:
         posterior: ``q(z|x_S)``, ``[s, b, z]``, the first given all that the row has.
         subsets: Members, bool ``[s, m]``.
-        usable: Which subsets a row has a term for, bool ``[s, b]``.
+        usable: Which subsets a row has a term for, bool ``[s, b]``; None: all.
         score: Decodes and scores.
         weights: Weights of the terms.
     """
@@ -105,7 +105,7 @@ def sub_sampled(
     elbo = weights.total(found) - weights.divergence(kl) + weights.beta * private
     first = private[0] if isinstance(private, Tensor) else private
     return Terms(
-        (elbo * usable).sum(0),
+        (elbo if usable is None else elbo * usable).sum(0),
         {name: value[0] for name, value in found.items()},
         kl[0].sum(-1) - first,
     )

@@ -89,7 +89,8 @@ class Observer(nn.Module):
                 term = term + part
                 private = private if used is None else private.index_select(-3, used)
             value = self._log_likelihood(name, picked, private, code)
-            value = value * code.present[m]
+            if not code.complete:
+                value = value * code.present[m]
             if used is not None:
                 value = value.new_zeros(z.shape[:-1]).index_copy(-2, used, value)
             found[name] = value

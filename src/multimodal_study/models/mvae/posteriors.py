@@ -130,7 +130,9 @@ def _quantile(weight: Tensor, places: Tensor) -> Tensor:
     return torch.minimum(index, last)
 
 
-def product(experts: Gaussian, subsets: Tensor, present: Tensor, *, prior_expert: bool) -> Gaussian:
+def product(
+    experts: Gaussian, subsets: Tensor, present: Tensor | None, *, prior_expert: bool
+) -> Gaussian:
     """Products of experts over several subsets at once.
 
     ``precision_s = sum_{m in s} precision_m`` (+ 1 with the prior) and ``mean_s = sum_{m in s}
@@ -139,21 +141,23 @@ def product(experts: Gaussian, subsets: Tensor, present: Tensor, *, prior_expert
     Args:
         experts: Moments ``[m, b, z]``.
         subsets: Members of each subset, bool ``[s, m]``.
-        present: Bool ``[m, b]``; a missing modality is no expert.
+        present: Bool ``[m, b]``; a missing modality is no expert. None: nothing is missing.
         prior_expert: Whether ``N(0, I)`` is one of the experts.
 
     Returns:
         Moments ``[s, b, z]``.
     """
     m, b, z = experts.mean.shape
-    precision = (-experts.log_variance).exp() * present[..., None]
+    precision = (-experts.log_variance).exp()
+    if present is not None:
+        precision = precision * present[..., None]
     members = subsets.to(precision.dtype)
     # One matrix product over all subsets in place of a loop.
     stacked = torch.stack([precision, precision * experts.mean]).view(2, m, b * z)
     total, weighted = torch.matmul(members, stacked).view(2, len(subsets), b, z).unbind()
     if prior_expert:
         total = total + 1.0
-    else:
+    elif present is not None:
         total = total + (members @ present.to(precision.dtype) == 0)[..., None]
     return Gaussian(weighted / total, -total.log())
 
