@@ -14,13 +14,13 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 import tiny_clip
-from models.test_clip import build, config, pairs
 from multimodal_study.contract import Features
 from multimodal_study.data.batches import Batch, FeatureBatches
 from multimodal_study.encoders import clip_views
 from multimodal_study.encoders.clip_views import IMAGE, PIXELS, TEXT, TOKEN_IDS
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.paradigms.views import see_through
+from tiny_garments import build, config, pairs
 
 N = 12
 WORDS = ("red shirt", "blue skirt", "green coat", "a long grey dress")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from sklearn.cross_decomposition import CCA
 
-from models.test_clip import pairs
 from multimodal_study.contract import Features
 from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.models.canonical import Canonical, canonical_maps
+from tiny_garments import pairs
 
 
 def correlated(n: int = 400, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

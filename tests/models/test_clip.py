@@ -9,100 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-import yaml
 
-from multimodal_study.contract import Features, Modality, Task
-from multimodal_study.data.batches import Batch, FeatureBatches
+from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.errors import InputError
-from multimodal_study.models.clip import Clip, Config
+from multimodal_study.models.clip import Clip
 from multimodal_study.seeds import cell_of, fit_seeds, predict_seeds
 from multimodal_study.training import TrainerConfig
-
-FILE = Path(__file__).parents[2] / "conf/base/parameters_clip.yml"
-SMALL: dict[str, Any] = {
-    "embed_dim": 8,
-    "hidden": 16,
-    "depth": 1,
-    "heads": 2,
-    "dropout": 0.0,
-    "input_dropout": 0.0,
-    "words_dropout": 0.0,
-    "learning_rate": 0.01,
-    "weight_decay": 0.0,
-}
-NAMES = ("image", "regions", "text", "words", "tokens")
-
-
-def config(**changes: Any) -> Config:
-    shipped = yaml.safe_load(FILE.read_text())["clip"]
-    shipped.pop("trainer")
-    return Config(**{**shipped, **SMALL, **changes})
-
-
-def pairs(n: int = 24, *, missing: bool = False, seed: int = 0) -> Features:
-    """Garments whose picture and text both say which of ``n`` hidden vectors they show."""
-    rng = np.random.default_rng(seed)
-    hidden = rng.standard_normal((n, 6)).astype(np.float32)
-
-    def seen(width: int) -> np.ndarray[Any, Any]:
-        return np.asarray(hidden @ rng.standard_normal((6, width)), dtype=np.float32)
-
-    lengths = {"regions": np.full(n, 4), "tokens": rng.integers(1, 6, n)}
-    arrays: dict[str, Any] = {
-        "image": seen(10),
-        "regions": np.stack([seen(7) for _ in range(4)], 1).astype(np.float16),
-        "text": seen(9),
-        "words": (seen(12) > 0.5).astype(np.float32),
-        "tokens": np.stack([seen(5) for _ in range(5)], 1).astype(np.float16),
-    }
-    present = {name: np.ones(n, dtype=bool) for name in NAMES}
-    if missing:
-        present["regions"][::3] = False
-        for name in ("text", "words", "tokens"):
-            present[name][1::4] = False
-    kinds = ("image", "regions", "text", "words", "tokens")
-    modalities = {
-        name: Modality(
-            name,
-            "item",
-            kind,  # type: ignore[arg-type]
-            arrays[name].shape[-1],
-            "image" if name in {"image", "regions"} else "text",
-            "normal",
-            "test",
-        )
-        for name, kind in zip(NAMES, kinds, strict=True)
-    }
-    split = np.array(["train"] * n, dtype=object)
-    split[n // 2 : 3 * n // 4], split[3 * n // 4 :] = "validation", "test"
-    examples = pd.DataFrame(
-        {
-            "example_id": [f"i{k}" for k in range(n)],
-            "item": np.arange(n),
-            "split": split,
-            "target": (hidden[:, 0] > 0).astype(int),
-            "cluster": [f"c{k}" for k in range(n)],
-            "image_key": [f"p{k}" for k in range(n)],
-            "text_key": [f"t{k}" for k in range(n)],
-        }
-    )
-    task = Task("worn", "binary", ("no", "yes"), "accuracy")
-    return Features(arrays, present, examples, modalities, task, {}, lengths, ("image", "text"))
-
-
-def build(features: Features, **changes: Any) -> Clip:
-    torch.manual_seed(0)
-    module = Clip(config(**changes), features.modalities, features.task)
-    module.start(list(FeatureBatches(features, features.rows("train"), 8)))
-    return module
-
-
-def batch_of(features: Features, n: int = 8) -> Batch:
-    rows = np.arange(n)
-    return FeatureBatches(features, rows, n, sparse_words=True).gather(rows)
+from tiny_garments import batch_of, build, config, pairs
 
 
 @pytest.mark.parametrize("loss", ["info_nce", "sigmoid"])
@@ -130,7 +45,7 @@ def test_gradients_of_the_alignment_reach_every_modality() -> None:
     batch = FeatureBatches(features, rows, 8).gather(rows)
     for value in batch.inputs.values():
         value.requires_grad_()
-    module.alignment(batch, module.sides(batch))[0].backward()
+    module.alignment(batch, module.encode_pair(batch))[0].backward()
     for name, value in batch.inputs.items():
         assert value.grad is not None and value.grad.abs().sum() > 0, name
 
@@ -154,7 +69,7 @@ def test_embeddings_lie_on_the_sphere_and_cosines_are_weighted_means() -> None:
     found = module.embed(batch)
     assert found["image"].shape == found["text"].shape == (8, 4 * 8)
     torch.testing.assert_close(found["image"].norm(dim=1), torch.ones(8))
-    a, b = module.sides(batch)
+    a, b = module.encode_pair(batch)
     towers = torch.einsum("ikd,jkd->ijk", a, b).mean(2)
     assert module.linear is not None
     c, d = module.linear(batch, slice(0, 8))
@@ -167,7 +82,7 @@ def test_the_linear_member_can_be_left_out() -> None:
     module = build(features, linear_weight=0.0).eval()
     assert module.linear is None
     batch = batch_of(features)
-    torch.testing.assert_close(module.embed(batch)["image"], module.sides(batch)[0][:, 0])
+    torch.testing.assert_close(module.embed(batch)["image"], module.encode_pair(batch)[0][:, 0])
 
 
 def test_copies_of_a_text_are_no_negatives() -> None:
@@ -176,7 +91,7 @@ def test_copies_of_a_text_are_no_negatives() -> None:
     module = build(features)
     alone, shared = batch_of(features), batch_of(replace(features, examples=copies))
     assert alone.keys["text"].unique().numel() == 8
-    losses = [module.alignment(b, module.sides(b))[0].item() for b in (alone, shared)]
+    losses = [module.alignment(b, module.encode_pair(b))[0].item() for b in (alone, shared)]
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 

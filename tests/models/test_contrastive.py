@@ -54,6 +54,14 @@ def test_without_duplicates_it_is_cross_entropy() -> None:
     torch.testing.assert_close(info_nce(a, b, scale, torch.eye(7, dtype=torch.bool)), expected)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_gradient_that_is_written_out_is_the_derivative(shared: bool) -> None:
+    a, b = (side.requires_grad_() for side in sides())
+    scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    same = positives(keys(), 7) if shared else None
+    assert torch.autograd.gradcheck(lambda *given: info_nce(*given, same), (a, b, scale))
+
+
 def test_positives_are_pairs_that_share_a_picture_or_a_text() -> None:
     same = positives(keys(), 7)
     assert same is not None and torch.equal(same, same.T) and same.diagonal().all()

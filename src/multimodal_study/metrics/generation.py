@@ -47,9 +47,9 @@ def conditional_coherence(
     Raises:
         ValueError: The arrays are empty or differ in length.
     """
-    own = _shares(shown, wanted)
+    per_sample, per_class = _shares(shown, wanted)
     ceiling = (None, None) if oracle is None else _shares(*oracle)
-    return Coherence(*own, *ceiling, len(wanted))
+    return Coherence(per_sample, per_class, ceiling[0], ceiling[1], len(wanted))
 
 
 def joint_coherence(shown: Mapping[str, Array]) -> float:

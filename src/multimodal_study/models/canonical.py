@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from multimodal_study.contract import SEQUENCES, Modality
+from multimodal_study.contract import Modality
 from multimodal_study.data.batches import Batch
 from multimodal_study.models.layers import entries_of
-from multimodal_study.models.towers import rows_of, steady, used
+from multimodal_study.models.towers import rows_of, steady, summary, summary_width
 
 WORDS_RANK = 500
 """Directions of a bag of words that take part: the largest singular ones of train."""
@@ -42,9 +42,9 @@ class Canonical(nn.Module):
         self.sides = sides
         self.d, self.regularisation, self.power = d, regularisation, power
         for name, item in _all(sides):
-            self.register_buffer(f"{name}_mean", torch.zeros(_width(item)))
-            self.register_buffer(f"{name}_scale", torch.ones(_width(item)))
-            self.register_buffer(f"{name}_map", torch.zeros(_width(item), d))
+            self.register_buffer(f"{name}_mean", torch.zeros(summary_width(item)))
+            self.register_buffer(f"{name}_scale", torch.ones(summary_width(item)))
+            self.register_buffer(f"{name}_map", torch.zeros(summary_width(item), d))
 
     def start(self, batches: list[Batch]) -> None:
         """Fit on the training rows that have both sides."""
@@ -67,7 +67,7 @@ class Canonical(nn.Module):
         """Moments of a modality in train, and the function that standardises it."""
         mean, scale = self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_scale")
         if item.kind != "words":
-            there = torch.cat([_numbers(b, name, item)[b.present[name]] for b in batches])
+            there = torch.cat([summary(b, name)[b.present[name]] for b in batches])
             if len(there):
                 mean.copy_(there.mean(0))
                 scale.copy_(steady(there.std(0, unbiased=False)))
@@ -103,7 +103,7 @@ class Canonical(nn.Module):
                 )
                 part = (bag - mean @ weight) / scale[0]
             else:
-                part = (_numbers(batch, name, item, rows) - mean) / scale @ weight
+                part = (summary(batch, name, rows) - mean) / scale @ weight
             total = total + torch.where(there[:, None], part, 0.0)
         return total
 
@@ -121,11 +121,11 @@ class _Basis:
 
     @property
     def width(self) -> int:
-        return _width(self.item) if self.rotation is None else self.rotation.shape[1]
+        return summary_width(self.item) if self.rotation is None else self.rotation.shape[1]
 
     def __call__(self, batch: Batch) -> Tensor:
         if self.rotation is None:
-            x = (_numbers(batch, self.name, self.item) - self.mean) / self.scale
+            x = (summary(batch, self.name) - self.mean) / self.scale
         else:
             x = (_dense(batch.inputs[self.name]) - self.mean) @ self.rotation / self.scale[0]
         return torch.where(batch.present[self.name][:, None], x, 0.0)
@@ -169,26 +169,6 @@ def complete(batch: Batch, sides: tuple[dict[str, Modality], ...]) -> Tensor:
 def _all(sides: tuple[dict[str, Modality], ...]) -> Iterator[tuple[str, Modality]]:
     for side in sides:
         yield from side.items()
-
-
-def _width(item: Modality) -> int:
-    return 2 * item.width if item.kind in SEQUENCES else item.width
-
-
-def _numbers(batch: Batch, name: str, item: Modality, rows: slice = slice(None)) -> Tensor:
-    x = batch.inputs[name][rows]
-    if item.kind not in SEQUENCES:
-        return x
-    mask = used(batch, name)[rows][..., None]
-    if bool(mask.all()):  # a grid of regions is always full; masks would triple the time
-        variance, _ = torch.var_mean(x, dim=1, correction=0)
-        return torch.cat([x.amax(1), variance.sqrt()], dim=1)
-    count = mask.sum(1).clamp_min(1)
-    x = x.masked_fill(~mask, 0.0)
-    mean = x.sum(1) / count
-    spread = ((x - mean[:, None]).masked_fill(~mask, 0.0).square().sum(1) / count).sqrt()
-    highest = x.masked_fill(~mask, -torch.inf).amax(1)
-    return torch.cat([highest.masked_fill(~mask.any(1), 0.0), spread], dim=1)
 
 
 def _dense(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.encoders.clip_views import IMAGE, PIXELS, TEXT, TOKEN_IDS, load_clip, moments
 from multimodal_study.errors import InputError
 from multimodal_study.models.clip_config import Config
-from multimodal_study.models.towers import Tower, rows_of
+from multimodal_study.models.towers import Tower, rows_of, summary
 
 Sides = tuple[Tensor, Tensor]
 
@@ -52,6 +52,7 @@ class Towers(nn.Module):
                     "set encoders.image.trainable to false, or clip.mode to full with a clip.model"
                 )
         self.spoken = sides[1]
+        self.heads = config.heads
         self.sides = nn.ModuleList(
             nn.ModuleList(
                 Tower(
@@ -82,8 +83,10 @@ class Towers(nn.Module):
 
     def forward(self, batch: Batch, rows: slice) -> Sides:
         """Embeddings ``[b, k, d]`` of both sides."""
+        names = [] if self.heads else [n for n in batch.lengths if n in batch.inputs]
+        known = {name: summary(batch, name, rows) for name in names}
         a, b = (
-            torch.stack([tower(batch, rows) for tower in cast(nn.ModuleList, side)], dim=1)
+            torch.stack([tower(batch, rows, known) for tower in cast(nn.ModuleList, side)], dim=1)
             for side in self.sides
         )
         return a, b
@@ -99,10 +102,11 @@ class Towers(nn.Module):
             blank = (n, 1, item.width) if item.kind in SEQUENCES else (n, item.width)
             inputs[name] = vectors if known else vectors.new_zeros(blank)
             present[name] = ~absent if known else absent
-            lengths[name] = torch.zeros(n, dtype=torch.int64, device=vectors.device)
+            if item.kind in SEQUENCES:
+                lengths[name] = torch.zeros(n, dtype=torch.int64, device=vectors.device)
         rows = torch.arange(n, device=vectors.device)
         batch = Batch(inputs, present, rows, rows, lengths)
-        return torch.stack([tower(batch, slice(0, n)) for tower in towers], dim=1)
+        return torch.stack([tower(batch, slice(0, n), {}) for tower in towers], dim=1)
 
 
 class Aligned(nn.Module):

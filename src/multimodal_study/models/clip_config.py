@@ -37,7 +37,8 @@ class Config(FusionConfig):
     depth: int
     """Residual blocks of a tower."""
     heads: int
-    """Questions of an attention pooling over each sequence; 0: towers read vectors alone."""
+    """Questions of an attention pooling over each sequence; 0: its maxima and
+    deviations take the place of attention."""
     members: int
     """Independent pairs of towers, trained side by side. Their embeddings are put side by side, so
     that the cosine is the mean of theirs: an ensemble that stays one embedding search."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,14 +56,41 @@ def info_nce(a: Tensor, b: Tensor, scale: Tensor, same: Tensor | None = None) ->
         scale: ``s``, one number.
         same: ``P`` of :func:`positives`; None: the identity.
     """
-    logits = scale * a @ b.T
-    if same is None:
-        target = torch.arange(len(a), device=a.device)
-        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-    # Both directions share the sum over the positives: P is symmetric.
-    weight = same.to(logits.dtype) / same.sum(1, keepdim=True)
-    hit = (weight * logits).sum() + (weight * logits.T).sum()
-    return ((logits.logsumexp(1) + logits.logsumexp(0)).sum() - hit) / (2 * len(a))
+    loss: Tensor = _Symmetric.apply((scale * a) @ b.T, same)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Symmetric(torch.autograd.Function):
+    """:func:`info_nce` of logits ``[n, n]``, with its gradient written out.
+
+    ``dL/dl[i, j] = (softmax_j(l[i, :]) + softmax_i(l[:, j]) - Q[i, j] - Q[j, i]) / 2n``. Automatic
+    differentiation of two cross-entropies keeps four matrices of that size, this one keeps one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, same: Tensor | None) -> Tensor:
+        rows = logits.logsumexp(1, keepdim=True)
+        columns = logits.logsumexp(0, keepdim=True)
+        target = None if same is None else _targets(same, logits.dtype)
+        ctx.save_for_backward(logits, rows, columns, target)
+        hit = 2 * logits.diagonal().sum() if target is None else (target * logits).sum()
+        return (rows.sum() + columns.sum() - hit) / (2 * len(logits))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        logits, rows, columns, target = ctx.saved_tensors
+        found = (logits - rows).exp_().add_((logits - columns).exp_())
+        if target is None:
+            found.diagonal().sub_(2.0)
+        else:
+            found.sub_(target)
+        return found.mul_(grad / (2 * len(logits))), None
+
+
+def _targets(same: Tensor, dtype: torch.dtype) -> Tensor:
+    """``Q + Q'`` ``[n, n]``."""
+    share = 1.0 / same.sum(1, dtype=dtype)
+    return same * (share[:, None] + share)
 
 
 def sigmoid_loss(

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 
 from multimodal_study.contract import SEQUENCES, Modality
 from multimodal_study.data.batches import Batch
-from multimodal_study.errors import InputError
 from multimodal_study.models.layers import DenseProjection, WordsProjection
 
 _TINY = 1e-6
@@ -71,8 +70,9 @@ class Tower(nn.Module):
 
     ``h = sum_m E_m(x_m)``, then ``depth`` residual blocks ``h + W_2 drop(gelu(W_1 norm(h)))``, and
     ``z = W drop(norm(h))``. ``E_m`` is a linear map of standardised numbers, of a bag of words, or
-    of an attention pooling. A modality that a row lacks is replaced by a learnt placeholder; in
-    training, modalities are dropped at random in the same way.
+    of an attention pooling over a sequence (``heads`` 0: of its :func:`summary`). A modality that a
+    row lacks is replaced by a learnt placeholder; in training, modalities are dropped at random in
+    the same way.
     """
 
     def __init__(
@@ -91,24 +91,16 @@ class Tower(nn.Module):
         super().__init__()
         self.modality_dropout = modality_dropout
         self.project = nn.ModuleDict()
-        read = {
-            name: item for name, item in modalities.items() if heads or item.kind not in SEQUENCES
-        }
-        if not read:
-            raise InputError(
-                f"clip.heads is 0, which leaves nothing of {sorted(modalities)}: these are all "
-                "sequences; set clip.heads to 1 or more"
-            )
-        for name, item in read.items():
-            if item.kind in SEQUENCES:
-                made: nn.Module = AttentionPooling(item.width, hidden, heads, input_dropout)
-            elif item.kind == "words":
-                made = WordsProjection(item.width, hidden, words_dropout)
+        for name, item in modalities.items():
+            if item.kind == "words":
+                made: nn.Module = WordsProjection(item.width, hidden, words_dropout)
+            elif item.kind in SEQUENCES and heads:
+                made = AttentionPooling(item.width, hidden, heads, input_dropout)
             else:
-                made = DenseProjection(item.width, hidden, input_dropout)
+                made = DenseProjection(summary_width(item), hidden, input_dropout)
             self.project[name] = made
         self.placeholder = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(hidden)) for name in read}
+            {name: nn.Parameter(torch.zeros(hidden)) for name in modalities}
         )
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -127,25 +119,66 @@ class Tower(nn.Module):
         for name, part in self.project.items():
             if isinstance(part, AttentionPooling):
                 part.start([(b.inputs[name], used(b, name)) for b in batches])
+            elif isinstance(part, WordsProjection):
+                # A missing bag has no entries to leave out.
+                part.start([batch.inputs[name] for batch in batches])
             else:
-                rows = [_rows(b, name) for b in batches]
-                cast(DenseProjection | WordsProjection, part).start(rows)
+                rows = [summary(batch, name)[batch.present[name]] for batch in batches]
+                dense = cast(DenseProjection, part)
+                dense.start(rows)
+                dense.get_buffer("scale").copy_(steady(dense.get_buffer("scale")))
 
-    def forward(self, batch: Batch, rows: slice) -> Tensor:
-        """Embeddings ``[b, d]`` of length 1 of ``rows`` of the batch."""
+    def forward(self, batch: Batch, rows: slice, summaries: dict[str, Tensor]) -> Tensor:
+        """Embeddings ``[b, d]`` of length 1 of ``rows`` of the batch.
+
+        Args:
+            batch: Holds the rows.
+            rows: Which of them.
+            summaries: :func:`summary` of the rows by modality, where it is known already.
+        """
         states = []
         for name, part in self.project.items():
-            x, present = rows_of(batch.inputs[name], rows), batch.present[name][rows]
+            present = batch.present[name][rows]
             if self.training and self.modality_dropout > 0:
                 kept = torch.rand(len(present), device=present.device) >= self.modality_dropout
                 present = present & kept
-            own = isinstance(part, AttentionPooling)
-            h = part(x, used(batch, name)[rows]) if own else part(x)
+            if isinstance(part, AttentionPooling):
+                h = part(batch.inputs[name][rows], used(batch, name)[rows])
+            elif isinstance(part, WordsProjection):
+                h = part(rows_of(batch.inputs[name], rows))
+            else:
+                known = summaries.get(name)
+                h = part(summary(batch, name, rows) if known is None else known)
             states.append(torch.where(present[:, None], h, self.placeholder[name]))
         hidden = torch.stack(states).sum(0)
         for block in self.blocks:
             hidden = hidden + block(hidden)
         return F.normalize(self.out(hidden), dim=1)
+
+
+def summary(batch: Batch, name: str, rows: slice = slice(None)) -> Tensor:
+    """Vectors as they are; of a sequence the maxima and deviations over its positions ``[b, 2 w]``.
+
+    Its mean is what the pooled vector beside it says already.
+    """
+    x = batch.inputs[name][rows]
+    if name not in batch.lengths:
+        return x
+    mask = used(batch, name)[rows][..., None]
+    if bool(mask.all()):  # a grid of regions is always full; masks would triple the time
+        variance, _ = torch.var_mean(x, dim=1, correction=0)
+        return torch.cat([x.amax(1), variance.sqrt()], dim=1)
+    count = mask.sum(1).clamp_min(1)
+    x = x.masked_fill(~mask, 0.0)
+    mean = x.sum(1) / count
+    spread = ((x - mean[:, None]).masked_fill(~mask, 0.0).square().sum(1) / count).sqrt()
+    highest = x.masked_fill(~mask, -torch.inf).amax(1)
+    return torch.cat([highest.masked_fill(~mask.any(1), 0.0), spread], dim=1)
+
+
+def summary_width(item: Modality) -> int:
+    """Width of :func:`summary`."""
+    return 2 * item.width if item.kind in SEQUENCES else item.width
 
 
 def steady(deviation: Tensor) -> Tensor:
@@ -176,9 +209,3 @@ def rows_of(x: Tensor, rows: slice) -> Tensor:
         size=(stop - start, x.shape[1]),
         check_invariants=False,
     )
-
-
-def _rows(batch: Batch, name: str) -> Tensor:
-    """Rows that have the modality; a missing bag of words has no entries to leave out."""
-    x = batch.inputs[name]
-    return x if x.layout == torch.sparse_csr else x[batch.present[name]]
