@@ -30,11 +30,14 @@ def lambda_figure(
     own = table[(table["split"] == split) & table["beta"].notna()]
     if own.empty:
         raise ValueError(f"nothing was measured on {split!r}, there is no picture to draw")
-    means = own.pivot_table(index=["beta", "lambda"], columns="metric", values="value")
+    means = own.assign(place=own["lambda"].astype(float)).pivot_table(
+        index=["beta", "place"], columns="metric", values="value"
+    )
+    means = means.reset_index().sort_values(["beta", "place"])
     names = [
         name
         for name in means.columns
-        if name in SHOWN or name.startswith((f"{decides}_without", "probe_", "recall"))
+        if name in SHOWN or str(name).startswith((f"{decides}_without", "probe_", "recall"))
     ]
     panels = [decides, "elbo", *(n for n in names if n != decides)]
     rows = math.ceil((1 + len(panels)) / 3)
@@ -49,42 +52,37 @@ def lambda_figure(
 
 
 def _front(axis: Axes, means: pd.DataFrame, decides: str, recommended: dict[str, float]) -> None:
-    for beta, part in means.groupby(level="beta"):
-        finite = part[[not math.isinf(float(lam)) for _, lam in part.index]]
-        finite = finite.iloc[_order(finite)]
-        axis.plot(finite["elbo"], finite[decides], color=GREY, lw=1)
-        for (_, lam), row in finite.iterrows():
-            axis.plot(row["elbo"], row[decides], "o", color=BLUE, ms=4)
+    for _, part in means.groupby("beta"):
+        finite = part[part["place"] < math.inf]
+        axis.plot(finite["elbo"], finite[decides], "o-", color=GREY, mfc=BLUE, mec=BLUE, ms=4, lw=1)
+        for lam, x, y in zip(finite["place"], finite["elbo"], finite[decides], strict=True):
             axis.annotate(
-                f"{float(lam):g}",
-                (row["elbo"], row[decides]),
-                textcoords="offset points",
+                f"{lam:g}",
+                (x, y),
                 xytext=(4, 3),
+                textcoords="offset points",
                 fontsize=7,
                 color=INK,
             )
-            if float(lam) == recommended["lambda"] and float(beta) == recommended["beta"]:
-                axis.plot(row["elbo"], row[decides], "D", color=VERMILION, ms=6)
+    chosen = _chosen(means, recommended)
+    axis.plot(chosen["elbo"], chosen[decides], "D", color=VERMILION, ms=6)
     axis.set_xlabel("ELBO, nats per example", fontsize=8)
     axis.set_ylabel(decides.replace("_", " "), fontsize=8)
     tidy(axis)
 
 
 def _along(axis: Axes, means: pd.DataFrame, metric: str, recommended: dict[str, float]) -> None:
-    for beta, unordered in means.groupby(level="beta"):
-        part = unordered.iloc[_order(unordered)]
-        labels = [float(lam) for _, lam in part.index]
-        places = range(len(labels))
+    lambdas = sorted(set(means["place"]))
+    for _, part in means.groupby("beta"):
+        places = [lambdas.index(lam) for lam in part["place"]]
         axis.plot(places, part[metric], "o-", color=BLUE, ms=3.5, lw=1)
-        if float(beta) == recommended["beta"] and recommended["lambda"] in labels:
-            place = labels.index(recommended["lambda"])
-            axis.plot(place, part[metric].iloc[place], "D", color=VERMILION, ms=6)
-        axis.set_xticks(list(places), [f"{lam:g}" for lam in labels], fontsize=7)
+    chosen = _chosen(means, recommended)
+    axis.plot([lambdas.index(lam) for lam in chosen["place"]], chosen[metric], "D", color=VERMILION)
+    axis.set_xticks(range(len(lambdas)), [f"{lam:g}" for lam in lambdas], fontsize=7)
     axis.set_xlabel("lambda", fontsize=8)
     axis.set_title(metric.replace("_", " "), fontsize=8)
     tidy(axis)
 
 
-def _order(part: pd.DataFrame) -> list[int]:
-    lambdas = [float(lam) for _, lam in part.index]
-    return sorted(range(len(lambdas)), key=lambdas.__getitem__)
+def _chosen(means: pd.DataFrame, recommended: dict[str, float]) -> pd.DataFrame:
+    return means[(means["place"] == recommended["lambda"]) & (means["beta"] == recommended["beta"])]

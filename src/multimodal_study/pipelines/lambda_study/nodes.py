@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,13 +58,12 @@ def study(  # noqa: PLR0917
             cells.append(cell)
             rows, own = measured(cell, weights, evaluation, grid["likelihood"])
             predictions[lam, beta] = own
-            tables.append(pd.DataFrame(rows).assign(**{"lambda": str(lam), "beta": beta}))
+            tables.append(_placed(rows, str(lam), beta))
             logger.info("lambda %s, beta %s: measured", lam, beta)
-    inputs = pd.DataFrame(probed_features(cells[0].features, evaluation))
-    tables.append(inputs.assign(**{"lambda": RAW, "beta": math.nan}))
+    tables.append(_placed(probed_features(cells[0].features, evaluation), RAW, math.nan))
     for cell in cells:
         forget(cell, seed)
-    table = pd.concat(tables, ignore_index=True)[GRID]
+    table = pd.concat(tables, ignore_index=True)
     return table, _compared(predictions, features.description()["task"], evaluation)
 
 
@@ -80,28 +80,34 @@ def recommend(
 
     sign = 1.0 if METRICS[decides].higher_is_better else -1.0
     cells = table[(table["lambda"] != RAW) & (table["split"] == CHOSEN_ON)]
-    wide = cells.pivot_table(index=["lambda", "beta"], columns="metric", values="value")
-    spread = cells[cells["metric"] == decides].groupby(["lambda", "beta"])["value"].sem()
-    generative = wide[[not math.isinf(float(lam)) for lam, _ in wide.index]]
-    if generative.empty:
+    cells = cells.assign(place=cells["lambda"].astype(float))
+    cells = cells[cells["place"] < math.inf]
+    if cells.empty:
         raise ValueError("lambda_study.lambdas has no finite value, nothing can be recommended")
-    score = sign * generative[decides]
-    best = score.idxmax()
-    slack = float(spread.get(best, 0.0) or 0.0)
-    slack = 0.0 if math.isnan(slack) else slack * float(grid["tolerance"])
-    near = generative[score >= score.max() - slack]
-    lam, beta = near["elbo"].idxmax()
+    score: dict[tuple[float, float], list[float]] = {}
+    elbo: dict[tuple[float, float], list[float]] = {}
+    for row in cells.to_dict("records"):
+        kept = {decides: score, "elbo": elbo}.get(row["metric"])
+        if kept is not None:
+            kept.setdefault((float(row["place"]), float(row["beta"])), []).append(row["value"])
+    mean = {place: sign * fmean(values) for place, values in score.items()}
+    top = max(mean, key=lambda place: mean[place])
+    seeds = len(score[top])
+    error = stdev(score[top]) / math.sqrt(seeds) if seeds > 1 else 0.0
+    slack = error * float(grid["tolerance"])
+    near = [place for place, value in mean.items() if value >= mean[top] - slack]
+    lam, beta = max(near, key=lambda place: fmean(elbo[place]))
     return {
-        "recommended": {"lambda": float(lam), "beta": float(beta)},
+        "recommended": {"lambda": lam, "beta": beta},
         "rule": (
             f"highest ELBO within {grid['tolerance']} standard errors of the best {decides},"
             f" on {CHOSEN_ON}"
         ),
-        "best": {"lambda": float(best[0]), "beta": float(best[1])},
-        "within": [{"lambda": float(a), "beta": float(b)} for a, b in near.index],
+        "best": {"lambda": top[0], "beta": top[1]},
+        "within": [{"lambda": place[0], "beta": place[1]} for place in near],
         "decides": decides,
         "likelihood": dict(grid["likelihood"]),
-        "answer": _answer(comparisons, decides, float(lam), float(beta)),
+        "answer": _answer(comparisons, decides, lam, beta),
     }
 
 
@@ -129,6 +135,14 @@ def _cell(
     config = Config(**{**own, "task_weight": place[0], "beta": place[1]})
     names = [name for name, m in features.modalities.items() if m.kind in Hybrid.reads]
     return cell_of(Hybrid, config, TrainerConfig(**budget), features.select(names))
+
+
+def _placed(rows: list[dict[str, Any]], lam: str, beta: float) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.DataFrame(rows)
+    table["lambda"], table["beta"] = lam, beta
+    return table[GRID]
 
 
 def _checked(name: str, values: Any) -> list[float]:
