@@ -48,17 +48,26 @@ def measured(
 
 
 def probed_features(features: Features, evaluation: dict[str, Any]) -> list[Row]:
-    """What the same probe reaches on the inputs themselves, side by side: no network at all."""
+    """What the same probe reaches on the inputs themselves, side by side: no network at all.
+
+    Dense columns are standardised on train; words are taken as they are.
+    """
     import numpy as np
-    from scipy.sparse import csr_matrix, hstack
+    from scipy.sparse import csr_matrix, hstack, issparse
+
+    def view(name: str, rows: Array) -> Any:
+        array: Any = features.arrays[name]
+        found = array[features.examples[features.modalities[name].entity].to_numpy()[rows]]
+        return found if issparse(found) else found.reshape(len(rows), -1).astype(np.float64)
 
     def of(split: Split) -> Any:
-        rows = features.rows(split)
         parts = []
-        for name, modality in features.modalities.items():
-            index = features.examples[modality.entity].to_numpy()[rows]
-            array = features.arrays[name][index]
-            parts.append(csr_matrix(array.reshape(len(rows), -1).astype(np.float64)))
+        for name in features.modalities:
+            x, train = view(name, features.rows(split)), view(name, features.rows("train"))
+            if not issparse(x):
+                spread = train.std(0)
+                x = (x - train.mean(0)) / np.where(spread > 0, spread, 1.0)
+            parts.append(csr_matrix(x))
         return hstack(parts).tocsr()
 
     return _probe(features, of, 0, features.description()["task"], evaluation)
