@@ -18,6 +18,7 @@ root of its share, so that cosines are weighted means of theirs. This ensemble i
 The probe learns in the same steps on detached embeddings of both sides: labels never move the
 space. The epoch is chosen by the contrastive loss on validation; in ``linear_probe``, where no
 space learns, by the probe's. Pairs that lack a side are left out of the contrastive loss.
+Modalities of other origins than the pair's are not read.
 """
 
 from __future__ import annotations
