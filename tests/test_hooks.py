@@ -59,6 +59,8 @@ def test_unknown_parameters_are_refused_with_a_suggestion(
 def test_evaluation_and_retrieval_of_a_seed_share_one_mlflow_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    while mlflow.active_run():
+        mlflow.end_run()
     monkeypatch.chdir(tmp_path)
     request.addfinalizer(partial(mlflow.set_tracking_uri, mlflow.get_tracking_uri()))
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")

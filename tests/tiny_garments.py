@@ -29,10 +29,15 @@ SMALL: dict[str, Any] = {
 NAMES = ("image", "regions", "text", "words", "tokens")
 
 
+def shipped() -> dict[str, Any]:
+    """The shipped parameters without the budget."""
+    values: dict[str, Any] = yaml.safe_load(FILE.read_text())["clip"]
+    values.pop("trainer")
+    return values
+
+
 def config(**changes: Any) -> Config:
-    shipped = yaml.safe_load(FILE.read_text())["clip"]
-    shipped.pop("trainer")
-    return Config(**{**shipped, **SMALL, **changes})
+    return Config(**{**shipped(), **SMALL, **changes})
 
 
 def pairs(n: int = 24, *, missing: bool = False, seed: int = 0) -> Features:

@@ -65,7 +65,7 @@ def test_pairs_that_were_never_seen_find_each_other() -> None:
     member = fitted(features)
     rows = features.rows("test")
     batch = FeatureBatches(features, rows, len(rows)).gather(rows)
-    a, b = member(batch, slice(0, len(rows)))
+    a, b = member(batch, slice(0, len(rows)), {})
     torch.testing.assert_close(a.norm(dim=1), torch.ones(len(rows)))
     hit = (a @ b.T).argmax(1) == torch.arange(len(rows))
     assert hit.float().mean() > 0.3  # by chance: 0.01
@@ -76,12 +76,12 @@ def test_the_maps_do_not_depend_on_batches_or_on_what_is_missing() -> None:
     member = fitted(features)
     rows = np.arange(12)
     dense = FeatureBatches(features, rows, 12).gather(rows)
-    before = member(dense, slice(0, 12))
+    before = member(dense, slice(0, 12), {})
     for name, there in dense.present.items():
         dense.inputs[name][~there] = 1e4
-    for first, second in zip(before, member(dense, slice(0, 12)), strict=True):
+    for first, second in zip(before, member(dense, slice(0, 12), {}), strict=True):
         torch.testing.assert_close(first, second)
-    part = member(dense, slice(3, 7))
+    part = member(dense, slice(3, 7), {})
     torch.testing.assert_close(part[0], before[0][3:7])
     # Missing rows in train count for nothing either.
     changed = {name: np.array(array) for name, array in features.arrays.items()}

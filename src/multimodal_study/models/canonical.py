@@ -80,9 +80,11 @@ class Canonical(nn.Module):
         scale.fill_(float((rows @ rotation).std(0).mean().clamp_min(1e-6)))
         return _Basis(name, item, mean, scale, rotation)
 
-    def forward(self, batch: Batch, rows: slice) -> tuple[Tensor, Tensor]:
-        """Embeddings ``[b, d]`` of both sides."""
-        a, b = (F.normalize(self._side(side, batch, rows), dim=1) for side in self.sides)
+    def forward(
+        self, batch: Batch, rows: slice, summaries: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Embeddings ``[b, d]`` of both sides; arguments as those of a tower."""
+        a, b = (F.normalize(self._side(side, batch, rows, summaries), dim=1) for side in self.sides)
         return a, b
 
     def texts(self, vectors: Tensor) -> Tensor:
@@ -90,7 +92,13 @@ class Canonical(nn.Module):
         part = (vectors - self.get_buffer("text_mean")) / self.get_buffer("text_scale")
         return F.normalize(part @ self.get_buffer("text_map"), dim=1)
 
-    def _side(self, side: dict[str, Modality], batch: Batch, rows: slice) -> Tensor:
+    def _side(
+        self,
+        side: dict[str, Modality],
+        batch: Batch,
+        rows: slice,
+        summaries: dict[str, Tensor],
+    ) -> Tensor:
         total = torch.zeros(len(batch.rows[rows]), self.d, device=batch.rows.device)
         for name, item in side.items():
             there = batch.present[name][rows]
@@ -103,7 +111,9 @@ class Canonical(nn.Module):
                 )
                 part = (bag - mean @ weight) / scale[0]
             else:
-                part = (summary(batch, name, rows) - mean) / scale @ weight
+                known = summaries.get(name)
+                x = summary(batch, name, rows) if known is None else known
+                part = (x - mean) / scale @ weight
             total = total + torch.where(there[:, None], part, 0.0)
         return total
 

@@ -18,6 +18,7 @@ root of its share, so that cosines are weighted means of theirs. This ensemble i
 The probe learns in the same steps on detached embeddings of both sides: labels never move the
 space. The epoch is chosen by the contrastive loss on validation; in ``linear_probe``, where no
 space learns, by the probe's. Pairs that lack a side are left out of the contrastive loss.
+Modalities of other origins than the pair's are not read.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.errors import InputError
 from multimodal_study.models import contrastive
 from multimodal_study.models.base import Capability, FusionModule
-from multimodal_study.models.canonical import Canonical, complete
-from multimodal_study.models.clip_bodies import Pretrained, Sides, Towers, make_body, sides_of
+from multimodal_study.models.canonical import complete
+from multimodal_study.models.clip_bodies import Pretrained, Sides, make_body, sides_of
 from multimodal_study.models.clip_config import Config
 from multimodal_study.models.clip_prompts import encode_prompts, prompt_width
 from multimodal_study.models.heads import make_head
@@ -66,14 +67,7 @@ class Clip(FusionModule):
         body = make_body(config, modalities)
         self.body = cast(Any, body)
         self.logit_scale = nn.Parameter(torch.full((body.members,), config.start_scale))
-        towers = isinstance(body, Towers)
-        self.linear = None
-        if towers and config.linear_weight:
-            sides = sides_of(config, modalities)
-            self.linear = Canonical(sides, body.width, config.regularisation, config.power)
-        shares = [(1 - config.linear_weight) / body.members if towers else 1.0] * body.members
-        shares += [config.linear_weight] if self.linear is not None else []
-        self.register_buffer("shares", torch.tensor(shares))
+        self.register_buffer("shares", torch.tensor(body.shares))
         sigmoid = config.loss == "sigmoid"
         self.bias = nn.Parameter(torch.full((body.members,), _SIGMOID_BIAS)) if sigmoid else None
         self.probe: nn.Module | None = None
@@ -84,7 +78,7 @@ class Clip(FusionModule):
             prompts = torch.zeros(len(task.classes) * len(config.prompts), width)
             self.register_buffer("prompts", prompts)
         else:
-            self.probe = make_head(task, 2 * len(shares) * body.width)
+            self.probe = make_head(task, 2 * len(body.shares) * body.width)
         self.average: nn.Module | None = None
         self.updates = 0
         self.seen = torch.zeros(3)
@@ -95,8 +89,6 @@ class Clip(FusionModule):
         """Class weights, moments, the probe's prior, the prompts."""
         super().start(batches)
         self.body.start(batches)
-        if self.linear is not None:
-            self.linear.start(batches)
         if self.probe is not None:
             cast(Any, self.probe).start(torch.cat([batch.target for batch in batches]))
         else:
@@ -112,21 +104,15 @@ class Clip(FusionModule):
             self.average = None
 
     def encode_pair(self, batch: Batch) -> Sides:
-        """Embeddings ``[b, k, d]`` of both sides by the members that learn, each of length 1."""
+        """Embeddings ``[b, k, d]`` of both sides, each member's of length 1."""
         body: Any = self.body if self.training or self.average is None else self.average
         chunk = self.config.chunk if self.training else 0
         a, b = contrastive.in_chunks(lambda rows: body(batch, rows), len(batch), chunk)
         return a, b
 
-    def whole(self, batch: Batch, sides: Sides) -> Sides:
-        """Embeddings ``[b, k d]`` of length 1 of both sides: ``sides`` and the linear member's."""
-        a, b = sides
-        if self.linear is not None:
-            with torch.no_grad():
-                c, d = self.linear(batch, slice(0, len(batch)))
-            a, b = torch.cat([a, c[:, None]], dim=1), torch.cat([b, d[:, None]], dim=1)
-        root = self.get_buffer("shares").sqrt()[:, None]
-        return (a * root).flatten(1), (b * root).flatten(1)
+    def weighted(self, side: Tensor) -> Tensor:
+        """``[b, k, d]`` to ``[b, k d]`` of length 1: cosines are the members' weighted means."""
+        return (side * self.get_buffer("shares").sqrt()[:, None]).flatten(1)
 
     def scale(self) -> Tensor:
         """Inverse temperature of each member ``[k]``, in 1 to 100."""
@@ -141,7 +127,8 @@ class Clip(FusionModule):
         same = contrastive.positives((key[kept] for key in _keys(batch, self.config.pair)), n)
         # Half precision would round a cosine to three digits.
         with torch.autocast(batch.rows.device.type, enabled=False):
-            a, b = (side.float()[kept].unbind(1) for side in sides)
+            learned = self.body.members
+            a, b = (side.float()[kept, :learned].unbind(1) for side in sides)
             scale = self.scale()
             if self.bias is None:
                 losses = [
@@ -161,7 +148,7 @@ class Clip(FusionModule):
         self.seen += torch.tensor([float(aligned.detach()), chance, 1.0])
         if self.probe is None:
             return aligned
-        joint = torch.cat(self.whole(batch, sides), dim=1).detach()
+        joint = torch.cat([self.weighted(side) for side in sides], dim=1).detach()
         output = self._read(F.dropout(joint, self.config.dropout, self.training))
         return aligned + self.output_loss(output, batch.target, batch.scored)
 
@@ -173,28 +160,25 @@ class Clip(FusionModule):
 
     def joint(self, batch: Batch) -> Tensor:
         """Embeddings of both sides side by side ``[b, 2 k d]``; the probe reads them."""
-        return torch.cat(self.whole(batch, self.encode_pair(batch)), dim=1)
+        return torch.cat([self.weighted(side) for side in self.encode_pair(batch)], dim=1)
 
     def embed(self, batch: Batch) -> dict[str, Tensor]:
         """Origin to ``[b, k d]`` of length 1, in one space."""
-        return dict(zip(self.config.pair, self.whole(batch, self.encode_pair(batch)), strict=True))
+        sides = (self.weighted(side) for side in self.encode_pair(batch))
+        return dict(zip(self.config.pair, sides, strict=True))
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
         if self.probe is not None:
             return self._read(self.joint(batch))
-        images = self.whole(batch, self.encode_pair(batch))[0].float()
+        images = self.weighted(self.encode_pair(batch)[0]).float()
         return self.scale().mean() * images @ self._class_embeddings().T
 
     def _class_embeddings(self) -> Tensor:
         """Mean direction of the prompts of each class ``[c, k d]``."""
         body: Any = self.body if self.average is None else self.average
-        vectors = self.get_buffer("prompts")
-        found = body.texts(vectors).float()
-        if self.linear is not None:
-            found = torch.cat([found, self.linear.texts(vectors)[:, None]], dim=1)
-        found = (found * self.get_buffer("shares").sqrt()[:, None]).flatten(1)
-        per_class = found.unflatten(0, (len(self.task.classes), len(self.config.prompts)))
+        found = self.weighted(body.texts(self.get_buffer("prompts")).float())
+        per_class = found.view(len(self.task.classes), len(self.config.prompts), -1)
         return F.normalize(per_class.mean(1), dim=-1)
 
     def _read(self, joint: Tensor) -> Tensor:

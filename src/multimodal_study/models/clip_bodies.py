@@ -1,7 +1,8 @@
 """The bodies of ``clip``: what makes both sides' embeddings, with or without learning.
 
 A body gives, for some rows of a batch, a tensor ``[b, k, d]`` of length-1 embeddings per side:
-``k`` members that are compared one by one in training and side by side afterwards.
+``k`` members that are compared one by one in training and side by side afterwards, each with its
+share of the cosine. The first ``members`` of them learn by steps.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from multimodal_study.contract import SEQUENCES, Modality
 from multimodal_study.data.batches import Batch
 from multimodal_study.encoders.clip_views import IMAGE, PIXELS, TEXT, TOKEN_IDS, load_clip, moments
 from multimodal_study.errors import InputError
+from multimodal_study.models.canonical import Canonical
 from multimodal_study.models.clip_config import Config
 from multimodal_study.models.towers import Tower, rows_of, summary
 
@@ -27,6 +29,7 @@ class Body(Protocol):
 
     members: int
     width: int
+    shares: list[float]
 
     def start(self, batches: list[Batch]) -> None:
         """See the training rows once."""
@@ -39,7 +42,7 @@ class Body(Protocol):
 
 
 class Towers(nn.Module):
-    """Towers that learn, over frozen features."""
+    """Towers that learn, over frozen features, and a linear member in closed form."""
 
     def __init__(self, config: Config, sides: tuple[dict[str, Modality], ...]) -> None:
         super().__init__()
@@ -51,6 +54,11 @@ class Towers(nn.Module):
                     f"clip.mode {config.mode} has towers over vectors and sequences, not {pixels}; "
                     "set encoders.image.trainable to false, or clip.mode to full with a clip.model"
                 )
+        self.linear: Canonical | None = None
+        self.shares = [(1 - config.linear_weight) / config.members] * config.members
+        if config.linear_weight:
+            self.shares.append(config.linear_weight)
+            self.linear = Canonical(sides, self.width, config.regularisation, config.power)
         self.spoken = sides[1]
         self.heads = config.heads
         self.sides = nn.ModuleList(
@@ -72,7 +80,9 @@ class Towers(nn.Module):
         )
 
     def start(self, batches: list[Batch]) -> None:
-        """Moments of the inputs; the members share them."""
+        """The linear member; moments of the inputs, which the towers share."""
+        if self.linear is not None:
+            self.linear.start(batches)
         for side in self.sides:
             first, *rest = cast(nn.ModuleList, side)
             cast(Tower, first).start(batches)
@@ -83,13 +93,16 @@ class Towers(nn.Module):
 
     def forward(self, batch: Batch, rows: slice) -> Sides:
         """Embeddings ``[b, k, d]`` of both sides."""
-        names = [] if self.heads else [n for n in batch.lengths if n in batch.inputs]
-        known = {name: summary(batch, name, rows) for name in names}
-        a, b = (
-            torch.stack([tower(batch, rows, known) for tower in cast(nn.ModuleList, side)], dim=1)
+        asked = self.linear is not None or not self.heads
+        known = {name: summary(batch, name, rows) for name in batch.lengths if asked}
+        found = [
+            [tower(batch, rows, known) for tower in cast(nn.ModuleList, side)]
             for side in self.sides
-        )
-        return a, b
+        ]
+        if self.linear is not None:
+            for side, own in zip(found, self.linear(batch, rows, known), strict=True):
+                side.append(own)
+        return torch.stack(found[0], dim=1), torch.stack(found[1], dim=1)
 
     def texts(self, vectors: Tensor) -> Tensor:
         """Prompts ``[p, k, d]``, of which nothing but the sentence vector is known."""
@@ -106,16 +119,18 @@ class Towers(nn.Module):
                 lengths[name] = torch.zeros(n, dtype=torch.int64, device=vectors.device)
         rows = torch.arange(n, device=vectors.device)
         batch = Batch(inputs, present, rows, rows, lengths)
-        return torch.stack([tower(batch, slice(0, n), {}) for tower in towers], dim=1)
+        found = [tower(batch, slice(0, n), {}) for tower in towers]
+        if self.linear is not None:
+            found.append(self.linear.texts(vectors))
+        return torch.stack(found, dim=1)
 
 
 class Aligned(nn.Module):
     """Embeddings of a pretrained CLIP as they are: nothing learns."""
 
-    members = 1
-
     def __init__(self, names: tuple[str, str], width: int) -> None:
         super().__init__()
+        self.members, self.shares = 1, [1.0]
         self.names, self.width = names, width
 
     def start(self, batches: list[Batch]) -> None:
@@ -134,10 +149,9 @@ class Aligned(nn.Module):
 class Pretrained(nn.Module):
     """A whole ``CLIPModel`` that is fine-tuned, from pixels and token ids."""
 
-    members = 1
-
     def __init__(self, folder: str) -> None:
         super().__init__()
+        self.members, self.shares = 1, [1.0]
         self.model = load_clip(folder)
         self.width = int(self.model.config.projection_dim)
         mean, deviation = moments(folder)

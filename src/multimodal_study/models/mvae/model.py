@@ -226,8 +226,8 @@ class MultimodalVAE(nn.Module):
             samples: ``K``.
             proposal: Modalities ``S`` that the draws see; None: those that are scored.
             refine: Gradient steps by which each row's proposal is first fitted to what is scored
-                (see :mod:`multimodal_study.models.mvae.refinement`). 20 steps and 100 draws reach
-                the bound of thousands of draws from the encoder. 0: draws from the encoder.
+                (see :mod:`multimodal_study.models.mvae.refinement`). 20 steps and 100 draws come
+                near the bound of 1,000 draws from the encoder. 0: draws from the encoder.
         """
         wanted = self.coder.check(self.names if target is None else target)
         known = self.coder.check(given)

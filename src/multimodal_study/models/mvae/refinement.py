@@ -24,11 +24,11 @@ def refine(posterior: Mixture, log_joint: Callable[[Tensor], Tensor], steps: int
     """One Gaussian per row, fitted to ``p(z|x)`` by ``steps`` of stochastic gradient ascent.
 
     Args:
-        posterior: Where it begins: the Gaussian with the mixture's mean and variance.
+        posterior: Where it begins: of each row, the component that explains it best.
         log_joint: ``log p(x|z)`` of draws ``[1, b, z]``, nats ``[1, b]``, differentiable in z.
         steps: Steps of Adam on ``E_q[log p(x|z)] - KL(q || p)``, one draw each.
     """
-    start = _matched(posterior)
+    start = _best(posterior, log_joint)
     moments = [start.mean.clone(), start.log_variance.clone()]
     first = [torch.zeros_like(m) for m in moments]
     second = [torch.zeros_like(m) for m in moments]
@@ -45,12 +45,16 @@ def refine(posterior: Mixture, log_joint: Callable[[Tensor], Tensor], steps: int
     return Mixture(own, torch.ones_like(own.mean[..., 0]))
 
 
-def _matched(posterior: Mixture) -> Gaussian:
-    """The Gaussian ``[b, z]`` with the mean and the variance of a mixture."""
-    weight, parts = posterior.weight[..., None], posterior.components
-    mean = (weight * parts.mean).sum(0)
-    square = (weight * (parts.log_variance.exp() + parts.mean.square())).sum(0)
-    return Gaussian(mean, (square - mean.square()).clamp_min(1e-6).log())
+def _best(posterior: Mixture, log_joint: Callable[[Tensor], Tensor]) -> Gaussian:
+    """The component ``[b, z]`` with the highest one-draw ELBO, row by row."""
+    parts = posterior.components
+    if len(posterior.weight) == 1:
+        return Gaussian(parts.mean[0], parts.log_variance[0])
+    z = parts.sample(torch.randn_like(parts.mean))
+    elbo = log_joint(z) - parts.kl_to_prior().sum(-1)
+    index = elbo.masked_fill(posterior.weight == 0, -torch.inf).argmax(0, keepdim=True)
+    own = posterior.pick(index)
+    return Gaussian(own.mean[0], own.log_variance[0])
 
 
 def _slopes(moments: list[Tensor], log_joint: Callable[[Tensor], Tensor]) -> tuple[Tensor, ...]:
