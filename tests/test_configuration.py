@@ -141,3 +141,12 @@ def test_the_key_of_an_outside_service_comes_from_the_environment(
     assert not key()
     monkeypatch.setenv("TMDB_API_KEY", "from the environment")
     assert key() == "from the environment"
+
+
+def test_the_generator_can_be_set_from_the_command_line() -> None:
+    from multimodal_study.hooks import reject_unknown
+    from multimodal_study.pipelines.fashion.rendered import DEFAULTS
+
+    shipped = parameters()["fashion"]["ingest"]["rendered"]
+    assert shipped == {name: DEFAULTS[name] for name in shipped}
+    reject_unknown({"fashion": {"ingest": {"rendered": {"n": 100}}}}, parameters())
