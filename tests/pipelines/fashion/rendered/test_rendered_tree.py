@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def test_bytes_depend_on_seed_and_options_alone(tree: Path, tmp_path: Path) -> N
     assert not set(digests(tmp_path / "other").values()) & {
         value for name, value in digests(tree).items() if name.startswith("Images")
     }
+
+
+def test_workers_follow_a_changed_directory(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        write_tree(Path("tree"), {"n": N, "size": SIZE, "workers": 2}, 3)
+    shutil.rmtree(tmp_path / "first")
+    assert digests(tmp_path / "second" / "tree") == digests(tree)
 
 
 def test_layout_and_tables_agree(tree: Path) -> None:

@@ -162,7 +162,9 @@ def _write_photos(root: Path, photos: list[_Photo], options: Options) -> None:
         (root / photo.path).parent.mkdir(parents=True, exist_ok=True)
     chunks = [photos[start : start + _CHUNK] for start in range(0, len(photos), _CHUNK)]
     workers = min(options.workers or cpu_count(), len(chunks))
-    Parallel(n_jobs=workers)(delayed(_write_chunk)(root, chunk, options.size) for chunk in chunks)
+    # A worker that outlived an earlier call keeps the working directory of that time.
+    whole = root.absolute()
+    Parallel(n_jobs=workers)(delayed(_write_chunk)(whole, chunk, options.size) for chunk in chunks)
 
 
 def _write_chunk(root: Path, photos: list[_Photo], size: int) -> None:

@@ -124,7 +124,9 @@ def _write_pictures(root: Path, items: list[Item], options: Options, seed: int) 
 
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
     workers = min(options.workers or cpu_count(), len(chunks))
-    Parallel(n_jobs=workers)(delayed(_write_chunk)(root, chunk, options, seed) for chunk in chunks)
+    # A worker that outlived an earlier call keeps the working directory of that time.
+    whole = root.absolute()
+    Parallel(n_jobs=workers)(delayed(_write_chunk)(whole, chunk, options, seed) for chunk in chunks)
 
 
 def _write_chunk(root: Path, items: list[Item], options: Options, seed: int) -> None:
