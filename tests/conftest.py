@@ -8,9 +8,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from scipy.sparse import csr_matrix
 
 from multimodal_study.contract import Features, Modality, Task, TaskKind
+
+# A busy machine must not fail a property.
+settings.register_profile("project")
+settings.load_profile("project")
 
 TASKS: dict[TaskKind, Task] = {
     "binary": Task("sentiment", "binary", ("other", "great"), "accuracy"),

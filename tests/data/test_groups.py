@@ -24,7 +24,7 @@ def test_no_key_at_all() -> None:
     assert connected(pd.DataFrame({"text": pd.Series([], dtype=object)})).tolist() == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_connected_as_a_plain_closure_says(pairs: list[tuple[int, int]]) -> None:
     keys = pd.DataFrame(pairs, columns=["a", "b"]).astype(str)

@@ -23,7 +23,7 @@ def _ratings(n: int, seed: int = 0) -> tuple[Any, Any, Any]:
     return pairs // 60, pairs % 60, rng.integers(10**9, 10**9 + 300, n)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(60, 500), st.integers(0, 5))
 def test_each_users_latest_fifth_is_test_and_the_tenth_before_is_validation(
     n: int, seed: int

@@ -38,7 +38,7 @@ def straddling(keys: pd.Series[Any], split: pd.Series[Any]) -> int:
     return int((sides.groupby("key")["split"].nunique() > 1).sum())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.integers(60, 400),
     groups=st.integers(20, 60),
@@ -60,7 +60,7 @@ def test_no_group_and_no_text_straddles(
             assert abs((split == name).sum() - share * rows) <= 2 * largest
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), strategy=st.sampled_from(tuple(COLUMNS)))
 def test_the_order_of_the_rows_does_not_matter(seed: int, strategy: str) -> None:
     keys = table(200, 40, seed, 150)

@@ -5,7 +5,7 @@ import unicodedata
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from multimodal_study.data.wording import clean, normal_form
@@ -17,7 +17,6 @@ def form(text: str) -> str:
     return str(normal_form(pl.Series([text]))[0])
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_clean_decodes_as_html_does(texts: list[str]) -> None:
     marked = [f"{text.replace('&', ' ').replace('<', ' ')}&#34;&amp;&eacute;" for text in texts]
@@ -40,7 +39,6 @@ def test_clean_leaves_the_rest(raw: str | None, cleaned: str | None) -> None:
     assert clean(pl.Series([raw, "plain"], dtype=pl.String)).to_list() == [cleaned, "plain"]
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_normal_form_knows_no_case_white_space_or_punctuation(texts: list[str]) -> None:
     for text in texts:

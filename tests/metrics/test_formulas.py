@@ -23,7 +23,7 @@ def draw(seed, classes=4, n=60):
     return target, random.integers(0, classes, n), np.clip(probabilities, 0, 1), counts
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.sampled_from([2, 3, 5]))
 def test_classification_equals_scikit_learn(seed, classes):
     target, prediction, p, _ = draw(seed, classes)
@@ -63,7 +63,7 @@ def test_brier_is_the_original_sum_over_classes():
     assert classification.brier(np.array([1]), np.array([[1.0, 0.0]])) == 2.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_ece_equals_torchmetrics(seed):
     random = np.random.default_rng(seed)
@@ -85,7 +85,7 @@ def test_nll_of_certainty_that_was_wrong_is_finite():
     assert value == pytest.approx(-np.log(np.finfo(float).eps))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.sampled_from([2, 4]))
 def test_weights_count_as_repeated_rows(seed, classes):
     target, prediction, p, counts = draw(seed, classes)
@@ -126,7 +126,7 @@ def test_numbers_equal_scikit_learn():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS, st.sampled_from([2, 3]))
 def test_linear_area_is_exact_for_equal_weights(seed, classes):
     target, _, p, _ = draw(seed, classes)

@@ -75,7 +75,7 @@ def test_ranks_without_ties_equal_a_full_sort():
 
 
 @given(st.integers(1, 40), st.floats(1e-6, 0.01), st.booleans(), st.integers(0, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_block_size_changes_a_standing(n, memory_mb, grid, seed):
     given_ = entities(n, seed, grid=grid)
     for whole, blocked in zip(
@@ -140,7 +140,7 @@ def test_a_duplicate_text_caps_the_one_to_one_score_alone():
 
 
 @given(st.integers(0, 6), st.integers(1, 9), st.integers(1, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_closed_forms_equal_the_enumeration_of_all_orders(above, tied, hits):
     from itertools import combinations
 

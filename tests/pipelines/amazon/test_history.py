@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from multimodal_study.pipelines.amazon.history import MODES, history
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from(MODES))
 def test_history_against_a_loop(rows: int, seed: int, mode: str) -> None:
     generator = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ def items(rows: int, texts: int, pictures: int, seed: int = 0) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     rows=st.integers(80, 300),
     strategy=st.sampled_from(["grouped", "random"]),
