@@ -13,6 +13,7 @@ from multimodal_study.models.mvae.likelihoods import make_likelihood
 from multimodal_study.models.mvae.model import MultimodalVAE, Objective
 from multimodal_study.models.mvae.objectives import Weights
 from multimodal_study.models.mvae.posteriors import AGGREGATIONS
+from multimodal_study.models.mvae.shared_draws import log_likelihoods
 
 WIDTHS = {"image": 12, "text": 7, "label": 4}
 MODELS = {"image": "bernoulli", "text": "normal", "label": "categorical"}
@@ -247,6 +248,23 @@ def test_a_linear_gaussian_model_has_its_known_likelihoods() -> None:
     blind = model.log_likelihood(x, proposal=["a"], samples=20_000)
     assert (blind - exact("a", "b")).abs().max() < 0.25
     assert (blind - exact("a", "b")).mean().abs() < 0.02
+
+
+def test_targets_that_share_draws_have_their_own_likelihoods() -> None:
+    model, x, exact = linear_gaussian()
+    torch.manual_seed(0)
+    both, one = log_likelihoods(
+        model, x, targets=[["a", "b"], ["a"]], proposal=["a"], samples=20_000
+    )
+    # q(z|a) is exact for a alone, and blind to b.
+    torch.testing.assert_close(one, exact("a"), rtol=1e-4, atol=1e-4)
+    assert (both - exact("a", "b")).abs().max() < 0.25
+    assert (both - exact("a", "b")).mean().abs() < 0.02
+
+
+def test_private_latents_share_no_draws() -> None:
+    with pytest.raises(ValueError, match="private"):
+        log_likelihoods(build("poe", 2), inputs(), targets=[["image"]], proposal=["image"])
 
 
 def test_a_fitted_proposal_finds_the_exact_posterior_from_a_wrong_one() -> None:
