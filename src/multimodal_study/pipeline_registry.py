@@ -63,6 +63,8 @@ FITS: dict[str, tuple[str, ...]] = {
     ),
     "movielens": (
         "majority",
+        "biases",
+        "biased_mf",
         "metadata_only",
         "tfidf",
         "early",

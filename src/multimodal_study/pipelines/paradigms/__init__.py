@@ -92,11 +92,25 @@ def _metadata_only() -> Any:
     return metadata_only.fit_predict
 
 
+def _biases() -> Any:
+    from multimodal_study.baselines import biases
+
+    return biases.fit_predict
+
+
+def _biased_mf() -> Any:
+    from multimodal_study.baselines import biased_mf
+
+    return biased_mf.fit_predict
+
+
 PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "majority": lambda: baseline("majority", _majority),
     "metadata_only": lambda: baseline("metadata_only", _metadata_only),
     "tfidf": lambda: baseline("tfidf", _tfidf),
     "logistic": lambda: baseline("logistic", _logistic),
+    "biases": lambda: baseline("biases", _biases),
+    "biased_mf": lambda: baseline("biased_mf", _biased_mf),
     # The network and the budget of `early`, with the rest taken away and nothing else changed.
     "text_only": lambda: supervised("early", _early, origins=("text",)),
     "image_only": lambda: supervised("early", _early, origins=("image",)),
@@ -110,8 +124,8 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "clip": lambda: contrastive("clip", _clip),
 }
 
-BASELINES = ("majority", "metadata_only", "tfidf", "logistic")
-"""Rows that learn no representation: the strongest of them stands beside every paradigm."""
+BASELINES = ("majority", "metadata_only", "tfidf", "logistic", "biases", "biased_mf")
+"""Rows that learn no representation of contents: the strongest stands beside every paradigm."""
 
 
 def cell(dataset: str, paradigm: str, *, paired: bool = False) -> Pipeline:
