@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +30,17 @@ CONFIG = early.Config(
 
 def cell(features: Any, folder: Path, **changes: Any) -> seeds.Cell:
     trainer = TrainerConfig(
-        seeds=3,
-        max_epochs=3,
-        patience=3,
-        batch_size=8,
-        gradient_clip=1.0,
-        precision="auto",
-        device="cpu",
-        checkpoints=str(folder),
+        **{
+            "seeds": 3,
+            "max_epochs": 3,
+            "patience": 3,
+            "batch_size": 8,
+            "gradient_clip": 1.0,
+            "precision": "auto",
+            "device": "cpu",
+            "checkpoints": str(folder),
+            **changes,
+        }
     )
     return cell_of(early.EarlyFusion, CONFIG, trainer, features)
 
@@ -94,3 +100,42 @@ def test_predictions_and_embeddings_of_every_seed(
         columns = [name for name in table if name.startswith("p_")]
         np.testing.assert_allclose(table[columns].sum(axis=1), 1.0)
     assert ("expected" in table) == (kind == "ordinal")
+
+
+def test_fits_side_by_side_change_no_number(tiny_features: Any, tmp_path: Path) -> None:
+    features = tiny_features()
+    weights, history, costs = fit_seeds(cell(features, tmp_path / "turns"), 1)
+    together = cell(features, tmp_path / "together", processes=2)
+    found, again, beside = fit_seeds(together, 1)
+    assert again == history
+    assert [row["seed"] for row in beside] == [row["seed"] for row in costs] == [1, 2, 3]
+    for name, array in weights.items():
+        np.testing.assert_array_equal(array, found[name], err_msg=name)
+    assert list((tmp_path / "together").iterdir()) == []
+
+
+def test_workers_end_with_the_run_that_started_them(tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    script = (
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "from multimodal_study.side_by_side import side_by_side\n"
+        f"marks = Path({str(marks)!r})\n"
+        "def work(part):\n"
+        "    for _ in range(600):\n"
+        "        with marks.open('a') as file:\n"
+        "            file.write('.')\n"
+        "        time.sleep(0.05)\n"
+        "list(side_by_side(work, [1, 2], 2))\n"
+    )
+    run = subprocess.Popen([sys.executable, "-c", script])
+    deadline = time.monotonic() + 120
+    while not marks.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert marks.exists()
+    run.kill()
+    run.wait()
+    time.sleep(1.5)
+    size = marks.stat().st_size
+    time.sleep(0.5)
+    assert marks.stat().st_size == size

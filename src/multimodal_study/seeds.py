@@ -11,7 +11,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,12 +29,23 @@ from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.data.cost import Cost
 from multimodal_study.data.predictions import evaluated_rows, predictions_table
 from multimodal_study.freshness.code import code_digest
+from multimodal_study.hardware import fits_at_a_time
 from multimodal_study.matching import match_candidates
 from multimodal_study.models.base import FusionModule
+from multimodal_study.side_by_side import side_by_side
 from multimodal_study.storage.write_aside import write_aside
-from multimodal_study.training import Batches, Fitted, TrainerConfig, fit, predict_and_embed
+from multimodal_study.training import (
+    Batches,
+    Fitted,
+    TrainerConfig,
+    fit,
+    predict_and_embed,
+)
 
 logger = logging.getLogger(__name__)
+
+_NO_MATTER = ("seeds", "processes")
+"""Of the trainer's block: what one fit does not depend on."""
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 BatchFactory = Callable[[np.ndarray[Any, Any], int, int | None], Batches]
@@ -63,7 +74,7 @@ class Cell:
             "network": self.network.__qualname__,
             "code": code_digest(_code_of(self.network)),
             "config": asdict(self.config),
-            "trainer": {k: v for k, v in asdict(self.trainer).items() if k != "seeds"},
+            "trainer": {k: v for k, v in asdict(self.trainer).items() if k not in _NO_MATTER},
             "features": self.features.description(),
             "data": self.data_digest,
             "seed": seed,
@@ -100,9 +111,7 @@ def fit_seeds(
     weights: Arrays = {}
     history: list[dict[str, Any]] = []
     costs: list[dict[str, Any]] = []
-    for number in range(seed, seed + cell.trainer.seeds):
-        folder = Path(cell.trainer.checkpoints) / cell.key(number)
-        fitted = _read(folder) or _fit(cell, number, folder)
+    for number, fitted in _fits(cell, range(seed, seed + cell.trainer.seeds)):
         weights |= {f"{number}/{name}": array for name, array in fitted.state.items()}
         history += [{"seed": number, **row} for row in fitted.history]
         costs.append({"seed": number, **fitted.cost})
@@ -188,7 +197,39 @@ def rebuild_network(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
     return cell.network.rebuild(cell.config, cell.features.modalities, cell.features.task, state)
 
 
-def _fit(cell: Cell, seed: int, folder: Path) -> Fitted:
+def _fits(cell: Cell, numbers: Sequence[int]) -> Iterator[tuple[int, Fitted]]:
+    """Finished fits are read, the others made, side by side where that pays."""
+    name = cell.network.__name__
+    folders = {n: (Path(cell.trainer.checkpoints) / cell.key(n)).resolve() for n in numbers}
+    missing = [number for number in numbers if not _finished(folders[number])]
+    for number in numbers:
+        if number not in missing:
+            logger.info("%s, seed %d: was finished before the interruption", name, number)
+    trainer = cell.trainer
+    processes = fits_at_a_time(
+        cell.network, cell.features.modalities, trainer.device, trainer.processes
+    )
+    processes = min(processes, len(missing))
+    if processes > 1:
+        logger.info("%s: %d fits, %d at a time", name, len(missing), processes)
+
+        def work(number: int) -> None:
+            _fit(cell, number, folders[number], progress=False)
+
+        done = side_by_side(work, missing, processes)
+        for _ in tqdm(done, total=len(missing), desc=name, disable=None, leave=False):
+            pass
+    for number in numbers:
+        if number in missing and processes <= 1:
+            yield number, _fit(cell, number, folders[number])
+            continue
+        fitted = _read(folders[number])
+        if number in missing:
+            fitted.log(name)
+        yield number, fitted
+
+
+def _fit(cell: Cell, seed: int, folder: Path, *, progress: bool = True) -> Fitted:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "last.ckpt").is_file():
         logger.info("%s, seed %d: goes on at its last checkpoint", cell.network.__name__, seed)
@@ -200,6 +241,7 @@ def _fit(cell: Cell, seed: int, folder: Path) -> Fitted:
         trainer=cell.trainer,
         seed=seed,
         folder=folder,
+        progress=progress,
     )
     _write(folder, fitted)
     return fitted
@@ -213,10 +255,11 @@ def _write(folder: Path, fitted: Fitted) -> None:
         (partial / "fit.json").write_text(text, encoding="utf-8")
 
 
-def _read(folder: Path) -> Fitted | None:
-    if not (folder / "fitted" / "fit.json").is_file():
-        return None
-    logger.info("%s: this seed was finished before the interruption", folder.name)
+def _finished(folder: Path) -> bool:
+    return (folder / "fitted" / "fit.json").is_file()
+
+
+def _read(folder: Path) -> Fitted:
     rest = json.loads((folder / "fitted" / "fit.json").read_text(encoding="utf-8"))
     return Fitted(load_file(folder / "fitted" / "state.safetensors"), **rest)
 

@@ -24,6 +24,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from multimodal_study.data.batches import Batch
 from multimodal_study.data.cost import Cost
+from multimodal_study.hardware import choose_device, choose_precision, cpu_threads
 from multimodal_study.models.base import FusionModule
 from multimodal_study.models.config import check, check_choice
 
@@ -60,10 +61,14 @@ class TrainerConfig:
     """``auto``, ``cpu`` or ``gpu``."""
     checkpoints: str
     """Folder of unfinished fits; emptied as they finish."""
+    processes: int | None = 1
+    """Fits of a cell at a time where each uses one CPU thread; None: as many as there are cores."""
 
     def __post_init__(self) -> None:
         for name in ("seeds", "max_epochs", "patience", "batch_size"):
             check(f"trainer.{name}", getattr(self, name), 1, 1 << 24)
+        if self.processes is not None:
+            check("trainer.processes", self.processes, 1, 1 << 10)
         check("trainer.gradient_clip", self.gradient_clip, 0.0, 1e6)
         check_choice("trainer.precision", self.precision, ("auto", "32", "bf16", "16"))
         check_choice("trainer.device", self.device, ("auto", "cpu", "gpu"))
@@ -78,6 +83,19 @@ class Fitted:
     """One row per epoch: ``epoch``, ``train_loss``, ``validation_loss``, the network's report."""
     cost: dict[str, Any]
 
+    def log(self, name: str) -> None:
+        """One line on how it went."""
+        best = min(self.history, key=lambda row: row[MONITOR])
+        logger.info(
+            "%s: %d parameters learned, %d epochs in %.1f s, best epoch %d, validation loss %.4f",
+            name,
+            self.cost["parameters"],
+            len(self.history),
+            self.cost["fit_seconds"],
+            best["epoch"],
+            best[MONITOR],
+        )
+
 
 def fit(
     module: Callable[[], FusionModule],
@@ -87,6 +105,7 @@ def fit(
     trainer: TrainerConfig,
     seed: int,
     folder: Path,
+    progress: bool = True,
 ) -> Fitted:
     """Train one module, restore its best epoch on validation, and say what it cost.
 
@@ -98,15 +117,16 @@ def fit(
         seed: Seed of initialisation, order and dropout.
         folder: Holds the checkpoints of this very fit: same configuration, data, code and seed.
             If it has one, the fit goes on from there.
+        progress: Show a bar on a terminal.
     """
     with _ONE_AT_A_TIME, _quiet(), ExitStack() as stack:
         torch.manual_seed(seed)
         network = module()
-        stack.enter_context(_threads(network))
+        stack.enter_context(cpu_threads(network))
         network.start([network.condense(batch) for batch in _in_order(train)])
         # Pretrained parts arrive in evaluation mode, without dropout.
         network.train()
-        device = _device(trainer.device)
+        device = choose_device(trainer.device)
         epochs = _Epochs(train, list(validation), seed)
         best = ModelCheckpoint(
             folder, filename="best", monitor=MONITOR, save_on_train_epoch_end=True, save_last=True
@@ -117,13 +137,13 @@ def fit(
         runner = lightning.Trainer(
             accelerator=device,
             devices=1,
-            precision=_precision(trainer.precision, device, network),  # type: ignore[arg-type]
+            precision=choose_precision(trainer.precision, device, network),  # type: ignore[arg-type]
             max_epochs=trainer.max_epochs,
             gradient_clip_val=trainer.gradient_clip or None,
             callbacks=[epochs, stopping, best],
             logger=False,
             enable_model_summary=False,
-            enable_progress_bar=sys.stderr.isatty(),
+            enable_progress_bar=progress and sys.stderr.isatty(),
             default_root_dir=folder,
             deterministic="warn" if device == "gpu" else None,
         )
@@ -153,7 +173,7 @@ def predict_and_embed(
     network.eval()
     outputs: list[torch.Tensor] = []
     found: dict[str, list[torch.Tensor]] = {}
-    with torch.inference_mode(), _threads(network):
+    with torch.inference_mode(), cpu_threads(network):
         for batch in batches:
             moved = batch.to(network.device)
             output, joint = network.answer(moved)
@@ -224,16 +244,7 @@ def _result(
 ) -> Fitted:
     best = min(epochs.history, key=lambda row: row[MONITOR])
     learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    logger.info(
-        "%s: %d parameters learned, %d epochs in %.1f s, best epoch %d, validation loss %.4f",
-        type(network).__name__,
-        learned,
-        len(epochs.history),
-        cost.seconds,
-        best["epoch"],
-        best[MONITOR],
-    )
-    return Fitted(
+    fitted = Fitted(
         state={k: v.detach().cpu().numpy().copy() for k, v in network.state_dict().items()},
         history=epochs.history,
         cost={
@@ -247,33 +258,8 @@ def _result(
             **network.findings(),
         },
     )
-
-
-def _device(asked: str) -> str:
-    if asked == "auto":
-        return "gpu" if torch.cuda.is_available() else "cpu"
-    return asked
-
-
-def _precision(asked: str, device: str, network: FusionModule) -> str:
-    if asked != "auto":
-        return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[asked]
-    if device == "gpu":
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "16-mixed"
-    supported = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16-mixed" if network.gains_by_bf16_on_cpu and supported else "32-true"
-
-
-@contextmanager
-def _threads(network: FusionModule) -> Iterator[None]:
-    """One CPU thread for a network that does not gain by more."""
-    before = torch.get_num_threads()
-    pixels = any(modality.kind == "pixels" for modality in network.modalities.values())
-    torch.set_num_threads(before if network.gains_by_threads or pixels else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    fitted.log(type(network).__name__)
+    return fitted
 
 
 @contextmanager

@@ -193,23 +193,22 @@ def _block(logits: Tensor, x: Tensor, centred: Tensor, slope: Tensor | None) -> 
 
 
 class _BagSum(torch.autograd.Function):
-    """``sum_w x_w (l_w - logsumexp l)`` of sparse ``x``, with one pass over the words each way."""
+    """``sum_w x_w log softmax(l)_w`` of sparse ``x``; one array is kept for the gradient."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, row: Tensor, place: Tensor, values: Tensor) -> Tensor:
-        normaliser = logits.logsumexp(-1)
-        b = logits.shape[-2]
-        entries = logits.flatten(-2).index_select(-1, place) * values
+        log_p = logits.log_softmax(-1)
+        entries = log_p.flatten(-2).index_select(-1, place) * values
         hit = entries.new_zeros(logits.shape[:-1]).index_add(-1, row, entries)
-        mass = values.new_zeros(b).index_add(0, row, values)
         if logits.requires_grad:
-            ctx.save_for_backward(logits, normaliser, row, place, values, mass)
-        return hit - mass * normaliser
+            mass = values.new_zeros(logits.shape[-2]).index_add(0, row, values)
+            ctx.save_for_backward(log_p, row, place, values, mass)
+        return hit
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        logits, normaliser, row, place, values, mass = ctx.saved_tensors
-        slope = (logits - normaliser[..., None]).exp_().mul_((-mass * grads[0])[..., None])
+        log_p, row, place, values, mass = ctx.saved_tensors
+        slope = log_p.exp().mul_((-mass * grads[0])[..., None])
         pull = grads[0].index_select(-1, row) * values
         slope.view(*slope.shape[:-2], -1).index_add_(-1, place, pull)
         return slope, None, None, None
