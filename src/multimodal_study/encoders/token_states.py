@@ -145,7 +145,7 @@ def load_encoder(model: TextModel) -> Any:
     return AutoModel.from_pretrained(
         str(model.folder),
         # On a CPU the fused kernel's backward pass takes longer than the plain products.
-        attn_implementation="sdpa",
+        attn_implementation="eager",
         add_pooling_layer=False,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
