@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from multimodal_study.contract import Features
 from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.errors import InputError
 from multimodal_study.models.clip import Clip
+from multimodal_study.models.summaries import summarised
 from multimodal_study.seeds import cell_of, fit_seeds, predict_seeds
 from multimodal_study.training import TrainerConfig
 from tiny_garments import batch_of, build, config, pairs
@@ -136,6 +138,20 @@ def test_a_missing_modality_is_masked_and_a_missing_side_left_out() -> None:
     torch.testing.assert_close(module.validation_loss(batch), expected)
     one = FeatureBatches(features, rest[:1], 1).gather(rest[:1])
     assert module.validation_loss(one).item() == 0.0
+
+
+def test_sequences_can_be_summarised_once_for_all_steps() -> None:
+    features = pairs(missing=True)
+    short = summarised(features)
+    assert not short.lengths and short.arrays["regions"].shape == (24, 14)
+
+    def embedded(known: Features) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        return build(known, heads=0).eval().embed(batch_of(known, 12))
+
+    whole, once = embedded(features), embedded(short)
+    for origin, value in whole.items():
+        torch.testing.assert_close(once[origin], value)
 
 
 def test_padding_of_a_sequence_is_not_read() -> None:

@@ -34,7 +34,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
         seed: int,
     ) -> Any:
         chosen = {**parameters, **overrides.get(name, {})}
-        seen = see_through(features, table, source_files, chosen)
+        seen = _seen(features, table, source_files, chosen)
         return fit_cell(load(), seen, chosen, trainer, seed)
 
     def predict(
@@ -44,7 +44,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
         weights: Any,
         config: dict[str, Any],
     ) -> Any:
-        seen = see_through(features, table, source_files, config["parameters"])
+        seen = _seen(features, table, source_files, config["parameters"])
         return predict_cell(load(), seen, weights, config)
 
     return [
@@ -70,3 +70,13 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
         ),
         evaluation_node(),
     ]
+
+
+def _seen(features: Any, table: Any, source_files: dict[str, Any], parameters: Any) -> Any:
+    """What the towers read; sequences that no tower attends to are summarised once."""
+    seen = see_through(features, table, source_files, parameters)
+    if parameters["heads"] or (parameters["model"] is not None and parameters["mode"] == "full"):
+        return seen
+    from multimodal_study.models.summaries import summarised
+
+    return summarised(seen)
