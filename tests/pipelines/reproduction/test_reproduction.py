@@ -70,12 +70,14 @@ def test_the_protocol_runs_and_states_what_it_measured(folder: Path, tmp_path: P
     protocol = shipped("reproduce/parameters.yml")
     small = {"latent_dim": 4, "hidden": 32, "picture_channels": 4, "annealing_epochs": 1}
     vae = {**shipped("base/parameters_mvae.yml")["mvae"], **protocol["mvae"], **small}
-    # The recipe's budget, not that of the study.
-    assert (
-        protocol["mvae"]["trainer"]["max_epochs"] == protocol["mvae"]["trainer"]["patience"] == 25
-    )
-    vae["trainer"] = protocol["mvae"]["trainer"] | {"max_epochs": 3, "batch_size": 20}
-    trainer = shipped("base/parameters.yml")["trainer"] | {"checkpoints": str(tmp_path)}
+    # The recipe's number of epochs, not that of the study.
+    assert protocol["mvae"]["trainer"]["max_epochs"] == protocol["trainer"]["patience"] == 25
+    vae["trainer"] = {"max_epochs": 3}
+    trainer = {
+        **shipped("base/parameters.yml")["trainer"],
+        **protocol["trainer"],
+        **{"batch_size": 20, "checkpoints": str(tmp_path)},
+    }
     reproduction = shipped("base/parameters_reproduction.yml")["reproduction"]
     own = {**reproduction, "path": str(folder), "validation": 20, "samples": 200}
     weights, config, history, cost = nodes.fit(vae, trainer, own, 1)
