@@ -64,6 +64,8 @@ def test_evaluation_and_retrieval_of_a_seed_share_one_mlflow_run(
     monkeypatch.chdir(tmp_path)
     request.addfinalizer(partial(mlflow.set_tracking_uri, mlflow.get_tracking_uri()))
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    # An experiment that another test chose is not in this database.
+    mlflow.set_experiment("hooks")
     history = pd.DataFrame({"seed": [42, 42], "epoch": [0, 1], "train_loss": [1.0, 0.5]})
     catalog = DataCatalog(
         {
