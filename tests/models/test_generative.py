@@ -18,6 +18,7 @@ from multimodal_study.training import TrainerConfig, fit, predict
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = yaml.safe_load((ROOT / "conf/base/parameters_mvae.yml").read_text())["mvae"]
+SHIPPED.pop("trainer")  # its budget is no part of the model
 SMALL = {**SHIPPED, "latent_dim": 6, "hidden": 16, "dropout": 0.0, "words_dropout": 0.0}
 KINDS = ("binary", "multiclass", "ordinal", "regression")
 TRAINER: dict[str, Any] = {
