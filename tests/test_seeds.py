@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 from multimodal_study import seeds
 from multimodal_study.models import early
 from multimodal_study.seeds import cell_of, digest, fit_seeds, predict_seeds
+from multimodal_study.side_by_side import side_by_side
 from multimodal_study.training import TrainerConfig
 
 CONFIG = early.Config(
@@ -112,6 +115,18 @@ def test_fits_side_by_side_change_no_number(tiny_features: Any, tmp_path: Path) 
     for name, array in weights.items():
         np.testing.assert_array_equal(array, found[name], err_msg=name)
     assert list((tmp_path / "together").iterdir()) == []
+
+
+def test_one_at_a_time_is_done_here_and_threads_may_ask() -> None:
+    assert list(side_by_side(lambda part: (part, os.getpid()), [1, 2], 1)) == [
+        (1, os.getpid()),
+        (2, os.getpid()),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda k: list(side_by_side(lambda x: k * x, [1, 2, 3], 2)), [2, 3]))
+    assert found == [[2, 4, 6], [3, 6, 9]]
+    # Longer than a worker takes to see that its parent is gone.
+    time.sleep(0.6)
 
 
 def test_workers_end_with_the_run_that_started_them(tmp_path: Path) -> None:

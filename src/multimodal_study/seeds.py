@@ -205,6 +205,8 @@ def _fits(cell: Cell, numbers: Sequence[int]) -> Iterator[tuple[int, Fitted]]:
     for number in numbers:
         if number not in missing:
             logger.info("%s, seed %d: was finished before the interruption", name, number)
+        elif (folders[number] / "last.ckpt").is_file():
+            logger.info("%s, seed %d: goes on at its last checkpoint", name, number)
     trainer = cell.trainer
     processes = fits_at_a_time(
         cell.network, cell.features.modalities, trainer.device, trainer.processes
@@ -231,8 +233,6 @@ def _fits(cell: Cell, numbers: Sequence[int]) -> Iterator[tuple[int, Fitted]]:
 
 def _fit(cell: Cell, seed: int, folder: Path, *, progress: bool = True) -> Fitted:
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "last.ckpt").is_file():
-        logger.info("%s, seed %d: goes on at its last checkpoint", cell.network.__name__, seed)
     size = cell.trainer.batch_size
     fitted = fit(
         cell.module,

@@ -37,6 +37,9 @@ def side_by_side(
 
 
 def _in_worker(work: Callable[[Part], Result], part: Part, parent: int, folder: str) -> Result:
+    if os.getpid() == parent:
+        # joblib starts no processes for one at a time, nor inside a daemon.
+        return work(part)
     import torch
 
     if parent not in _watched:

@@ -18,14 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from multimodal_study.baselines.collaborative import (
-    Array,
-    Ratings,
-    as_output,
-    bounds,
-    ratings_of,
-    rmse,
-)
+from multimodal_study.baselines.collaborative import Array, Ratings, Selection
 from multimodal_study.baselines.result import BaselineResult, Candidate, run
 from multimodal_study.contract import Features
 from multimodal_study.errors import InputError
@@ -162,33 +155,16 @@ def fit_predict(features: Features, parameters: dict[str, Any], seed: int) -> Ba
 
 
 def _choose(features: Features, parameters: dict[str, Any], seed: int) -> Candidate:
-    train = ratings_of(features, features.rows("train"))
-    held_out = ratings_of(features, features.rows("validation"))
-    low, high = bounds(train)
-
-    def predict(model: Factorisation, ratings: Ratings) -> Array:
-        return np.clip(model.predict(ratings.user, ratings.movie), low, high)
-
-    tried: list[dict[str, Any]] = []
-    best: tuple[float, Factorisation, dict[str, Any]] | None = None
+    selection = Selection[Factorisation](features)
     for rank in parameters["ranks"]:
         lowest, since = np.inf, 0
-        fits = sweeps(train, int(rank), seed)
+        fits = sweeps(selection.train, int(rank), seed)
         for sweep, model in zip(range(1, int(parameters["max_sweeps"]) + 1), fits, strict=False):
-            score = rmse(predict(model, held_out), held_out)
-            chosen = {"rank": int(rank), "sweeps": sweep}
-            tried.append({**chosen, "validation_rmse": score})
-            if best is None or score < best[0]:
-                best = score, model, chosen
+            score = selection.offer(model, {"rank": int(rank), "sweeps": sweep})
             lowest, since = (score, 0) if score < lowest else (lowest, since + 1)
             if since >= int(parameters["patience"]):
                 break
-    if best is None:
-        raise InputError("biased_mf.ranks and biased_mf.max_sweeps leave nothing to try")
-    _, model, chosen = best
-    return Candidate(
-        lambda rows: as_output(predict(model, ratings_of(features, rows)), features.task),
-        1 + model.user.mean.size + model.movie.mean.size,
-        chosen,
-        tried,
+    return selection.candidate(
+        lambda model: 1 + model.user.mean.size + model.movie.mean.size,
+        "biased_mf.ranks and biased_mf.max_sweeps leave nothing to try",
     )

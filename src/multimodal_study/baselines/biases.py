@@ -13,14 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from multimodal_study.baselines.collaborative import (
-    Array,
-    Ratings,
-    as_output,
-    bounds,
-    ratings_of,
-    rmse,
-)
+from multimodal_study.baselines.collaborative import Array, Ratings, Selection
 from multimodal_study.baselines.result import BaselineResult, Candidate, run
 from multimodal_study.contract import Features
 from multimodal_study.errors import InputError
@@ -84,30 +77,11 @@ def fit_predict(features: Features, parameters: dict[str, Any], seed: int) -> Ba
 
 
 def _choose(features: Features, parameters: dict[str, Any]) -> Candidate:
-    train = ratings_of(features, features.rows("train"))
-    held_out = ratings_of(features, features.rows("validation"))
-    low, high = bounds(train)
-
-    def predict(model: Biases, ratings: Ratings) -> Array:
-        return np.clip(model.predict(ratings.user, ratings.movie), low, high)
-
-    tried: list[dict[str, Any]] = []
-    best: tuple[float, Biases, dict[str, Any]] | None = None
+    selection = Selection[Biases](features)
     for user, movie in product(parameters["damping_user"], parameters["damping_movie"]):
         chosen = {"damping_user": float(user), "damping_movie": float(movie)}
-        model = fit(train, **chosen)
-        score = rmse(predict(model, held_out), held_out)
-        tried.append({**chosen, "validation_rmse": score})
-        if best is None or score < best[0]:
-            best = score, model, chosen
-    if best is None:
-        raise InputError(
-            "biases.damping_user and biases.damping_movie need values to try, one is empty"
-        )
-    _, model, chosen = best
-    return Candidate(
-        lambda rows: as_output(predict(model, ratings_of(features, rows)), features.task),
-        1 + train.users + train.movies,
-        chosen,
-        tried,
+        selection.offer(fit(selection.train, **chosen), chosen)
+    return selection.candidate(
+        lambda model: 1 + len(model.user) + len(model.movie),
+        "biases.damping_user and biases.damping_movie need values to try, one is empty",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from multimodal_study.baselines.result import target_of
+from multimodal_study.baselines.result import Candidate, target_of
 from multimodal_study.contract import Features, Task
 from multimodal_study.errors import InputError
 
@@ -68,6 +69,59 @@ def bounds(train: Ratings) -> tuple[float, float]:
 def rmse(predicted: Array, held_out: Ratings) -> float:
     """Root mean squared error over all ratings, in the units of the scale."""
     return float(np.sqrt(np.mean((predicted - held_out.value) ** 2)))
+
+
+class Rater(Protocol):
+    """A fitted model of ratings."""
+
+    def predict(self, user: Array, movie: Array) -> Array:
+        """Ratings of pairs ``[n]``, not clipped."""
+
+
+Model = TypeVar("Model", bound=Rater)
+
+
+class Selection(Generic[Model]):
+    """Models fitted on ``train``, of which the lowest RMSE on validation keeps one.
+
+    Raises:
+        InputError: The features are no ratings.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self.train = ratings_of(features, features.rows("train"))
+        self._held_out = ratings_of(features, features.rows("validation"))
+        self._bounds = bounds(self.train)
+        self._tried: list[dict[str, Any]] = []
+        self._best: tuple[float, Model, dict[str, Any]] | None = None
+
+    def offer(self, model: Model, chosen: dict[str, Any]) -> float:
+        """RMSE of ``model`` on validation; ``chosen`` is what it was fitted with."""
+        score = rmse(self._predict(model, self._held_out), self._held_out)
+        self._tried.append({**chosen, "validation_rmse": score})
+        if self._best is None or score < self._best[0]:
+            self._best = score, model, chosen
+        return score
+
+    def candidate(self, parameters: Callable[[Model], int], nothing: str) -> Candidate:
+        """The best model, with its number of learned ``parameters``.
+
+        Raises:
+            InputError: No model was offered; ``nothing`` says why.
+        """
+        if self._best is None:
+            raise InputError(nothing)
+        _, model, chosen = self._best
+
+        def predict(rows: Array) -> Array:
+            ratings = ratings_of(self._features, rows)
+            return as_output(self._predict(model, ratings), self._features.task)
+
+        return Candidate(predict, parameters(model), chosen, self._tried)
+
+    def _predict(self, model: Model, ratings: Ratings) -> Array:
+        return np.clip(model.predict(ratings.user, ratings.movie), *self._bounds)
 
 
 def as_output(predicted: Array, task: Task) -> Array:
