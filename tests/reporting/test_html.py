@@ -189,6 +189,12 @@ def test_history_has_a_panel_per_trained_paradigm():
     assert [axis.get_title() for axis in figure.axes] == ["early", "late"]
 
 
+def test_a_single_epoch_is_drawn_as_points() -> None:
+    axis = history_figure({"early": RUN[RUN["epoch"] == 0]}).axes[0]
+    assert list(axis.get_xticks()) == [0]
+    assert {line.get_marker() for line in axis.lines} >= {".", "D"}
+
+
 def test_a_figure_made_twice_is_the_same_page():
     def page():
         picture = Picture(history_figure({"early": RUN}), "Loss by epoch.", "Loss.")

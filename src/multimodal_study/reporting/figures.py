@@ -189,13 +189,18 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
     figure, axes = _grid(list(trained), height=1.9)
     for table, axis in zip(trained.values(), axes, strict=True):
         for _, run in table.groupby("seed"):
-            axis.plot(run["epoch"], run["train_loss"], color=GREY, lw=1, ls=(0, (4, 2)))
+            # A single epoch makes no line.
+            dot = "." if len(run) == 1 else None
+            train = run["train_loss"]
+            axis.plot(run["epoch"], train, color=GREY, lw=1, ls=(0, (4, 2)), marker=dot)
             if "validation_loss" in run and run["validation_loss"].notna().any():
                 losses = run["validation_loss"]
                 axis.plot(run["epoch"], losses, color=BLUE, lw=1.2)
                 best = int(losses.to_numpy().argmin())
                 axis.plot(run["epoch"].iloc[best], losses.iloc[best], "D", color=VERMILION, ms=4)
         axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        if table["epoch"].max() == 0:
+            axis.set_xticks([0])
         tidy(axis)
     figure.supxlabel("epoch", fontsize=9, color=INK)
     figure.supylabel("loss", fontsize=9, color=INK)
