@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from multimodal_study.encoders import text_graph
 from multimodal_study.encoders.cache import FeatureCache
-from multimodal_study.encoders.text import TextEncoder, encode_cached, token_batches
+from multimodal_study.encoders.padding import token_batches
+from multimodal_study.encoders.text import TextEncoder, encode_cached
 from multimodal_study.encoders.text_model import find_model
 from multimodal_study.errors import InputError
 from tiny_bert import TEXTS, save

@@ -8,7 +8,7 @@ as many batches at a time as there are cores.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from multimodal_study.encoders.cache import FeatureCache, digest_texts
+from multimodal_study.encoders.padding import pad, token_batches
 from multimodal_study.encoders.text_model import PACKAGED, RECIPE, find_model
 from multimodal_study.errors import InputError
 
@@ -29,8 +30,8 @@ Backend = Literal["onnxruntime", "torch"]
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Halves = np.ndarray[Any, np.dtype[np.float16]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-Run = Callable[[str, Ints, Ints], Floats]
-Consume = Callable[[Ints, Floats, Ints], None]
+Run = Callable[[tuple[str, ...], Ints, Ints], list[Floats]]
+Consume = Callable[[Ints, list[Floats], Ints], None]
 
 DEFAULT_CACHE = Path("data/04_feature/cache")
 TOKENS_PER_BATCH = 1024
@@ -143,10 +144,10 @@ class TextEncoder:
         distinct = list(dict.fromkeys(texts))
         vectors = np.empty((len(distinct), self.width), dtype=np.float32)
 
-        def keep(rows: Ints, values: Floats, _: Ints) -> None:
-            vectors[rows] = values
+        def keep(rows: Ints, found: list[Floats], _: Ints) -> None:
+            vectors[rows] = found[0]
 
-        self._each_batch(distinct, "pooled", keep, progress)
+        self._each_batch(distinct, ("pooled",), keep, progress)
         if len(distinct) == len(texts):
             return vectors
         place = {text: row for row, text in enumerate(distinct)}
@@ -159,20 +160,30 @@ class TextEncoder:
         """
         parts: list[Halves] = [np.empty((0, self.model.width), np.float16)] * len(texts)
 
-        def keep(rows: Ints, values: Floats, lengths: Ints) -> None:
-            for row, states, length in zip(rows, values, lengths, strict=True):
-                parts[row] = states[:length].astype(np.float16)
+        def keep(rows: Ints, found: list[Floats], lengths: Ints) -> None:
+            _cut(parts, rows, found[0], lengths)
 
-        self._each_batch(texts, "states", keep, progress)
-        offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
-        return (
-            np.concatenate(parts) if parts else np.empty((0, self.model.width), np.float16)
-        ), offsets
+        self._each_batch(texts, ("states",), keep, progress)
+        return _ragged(parts, self.model.width)
+
+    def vectors_and_states(
+        self, texts: Sequence[str], *, progress: bool = False
+    ) -> tuple[Floats, Halves, Ints]:
+        """What :meth:`encode` and :meth:`token_states` return, in one pass."""
+        vectors = np.empty((len(texts), self.width), dtype=np.float32)
+        parts: list[Halves] = [np.empty((0, self.model.width), np.float16)] * len(texts)
+
+        def keep(rows: Ints, found: list[Floats], lengths: Ints) -> None:
+            vectors[rows] = found[0]
+            _cut(parts, rows, found[1], lengths)
+
+        self._each_batch(texts, ("pooled", "states"), keep, progress)
+        return vectors, *_ragged(parts, self.model.width)
 
     def _each_batch(
-        self, texts: Sequence[str], output: str, consume: Consume, progress: bool
+        self, texts: Sequence[str], outputs: tuple[str, ...], consume: Consume, progress: bool
     ) -> None:
-        """Call ``consume(rows, values, lengths)`` for every batch, from several threads."""
+        """Call ``consume(rows, outputs, lengths)`` for every batch, from several threads."""
         self.load()
         run = self._run
         if run is None:  # load() sets it or raises
@@ -192,7 +203,7 @@ class TextEncoder:
                 def work(
                     rows: Ints, start: int = start, tokens: Any = tokens, lengths: Ints = lengths
                 ) -> int:
-                    consume(rows + start, run(output, *_pad(tokens, lengths, rows)), lengths[rows])
+                    consume(rows + start, run(outputs, *pad(tokens, lengths, rows)), lengths[rows])
                     return len(rows)
 
                 for done in pool.map(work, token_batches(lengths, TOKENS_PER_BATCH)):
@@ -237,33 +248,21 @@ def encode_cached(
     return found["text"]
 
 
-def token_batches(lengths: Ints, budget: int) -> Iterator[Ints]:
-    """Rows by falling length, in batches of at most ``budget`` padded tokens (or one row).
-
-    Args:
-        lengths: Tokens of each row: int64 ``[n]``.
-        budget: Longest row of a batch times its rows.
-    """
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        size = max(1, budget // max(1, int(lengths[order[start]])))
-        yield order[start : start + size]
-        start += size
+def _cut(parts: list[Halves], rows: Ints, states: Floats, lengths: Ints) -> None:
+    """Keep the states ``[b, t, d]`` of the rows without their padding."""
+    for row, own, length in zip(rows, states, lengths, strict=True):
+        parts[row] = own[:length].astype(np.float16)
 
 
-def _pad(tokens: list[list[int]], lengths: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """Token ids, zero where padded, and mask of the rows: int64 ``[b, t]`` each."""
-    mask = np.arange(lengths[rows].max()) < lengths[rows, None]
-    ids = np.zeros(mask.shape, dtype=np.int64)
-    ids[mask] = np.concatenate([tokens[row] for row in rows])
-    return ids, mask.astype(np.int64)
+def _ragged(parts: list[Halves], width: int) -> tuple[Halves, Ints]:
+    offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+    return (np.concatenate(parts) if parts else np.empty((0, width), np.float16)), offsets
 
 
 def _onnx_run(session: Any) -> Run:
-    def run(output: str, ids: Ints, mask: Ints) -> Floats:
-        values: Floats = session.run([output], {"input_ids": ids, "attention_mask": mask})[0]
-        return values
+    def run(outputs: tuple[str, ...], ids: Ints, mask: Ints) -> list[Floats]:
+        found: list[Floats] = session.run(outputs, {"input_ids": ids, "attention_mask": mask})
+        return found
 
     return run
 
@@ -275,11 +274,11 @@ def _torch_run(model: Any) -> Run:
 
     network = Pooled(model)
 
-    def run(output: str, ids: Ints, mask: Ints) -> Floats:
+    def run(outputs: tuple[str, ...], ids: Ints, mask: Ints) -> list[Floats]:
         with torch.inference_mode():
-            states, pooled = network(torch.from_numpy(ids), torch.from_numpy(mask))
-        values: Floats = (states if output == "states" else pooled).numpy()
-        return values
+            made = network(torch.from_numpy(ids), torch.from_numpy(mask))
+        found = dict(zip(("states", "pooled"), made, strict=True))
+        return [found[name].numpy() for name in outputs]
 
     return run
 

@@ -198,7 +198,7 @@ def _run(
     bf16: bool | None,
 ) -> np.ndarray[Any, np.dtype[np.float16]]:
     """States of the last layer of ``network``, in batches of about equally long texts."""
-    from multimodal_study.encoders.text import token_batches
+    from multimodal_study.encoders.padding import token_batches
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network = network.to(device)

@@ -24,6 +24,8 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.models.layers import entries_of
 from multimodal_study.models.towers import rows_of, steady, summary, summary_width
 
+_LOST = 1e-3
+"""Correlation below which single precision says nothing."""
 WORDS_RANK = 500
 """Directions of a bag of words that take part: the largest singular ones of train."""
 
@@ -152,13 +154,30 @@ def canonical_maps(
     lower = [_root(side, regularisation) for side in (x, y)]
     cross = torch.linalg.solve_triangular(lower[0], x.T @ y / len(x), upper=False)
     cross = torch.linalg.solve_triangular(lower[1], cross.T, upper=False).T
-    u, s, vh = torch.linalg.svd(cross, full_matrices=False)
+    left, correlations, right = _leading(cross, d)
     maps = []
-    for factor, basis in zip(lower, (u, vh.T), strict=True):
-        weighted = basis[:, :d] * s[:d] ** power
+    for factor, basis in zip(lower, (left, right), strict=True):
+        weighted = basis * correlations**power
         found = torch.linalg.solve_triangular(factor.T, weighted, upper=True)
         maps.append(F.pad(found, (0, d - found.shape[1])))
     return maps[0], maps[1]
+
+
+def _leading(cross: Tensor, d: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The ``d`` largest singular values and their vectors, left, values, right.
+
+    By the eigenvectors of the smaller Gram matrix, a third of the time of a full decomposition.
+    That squares the condition: correlations below a thousandth get lost, whose share is nothing.
+    """
+    wide = cross.shape[1] > cross.shape[0]
+    tall = cross.T if wide else cross
+    squares, vectors = torch.linalg.eigh(tall.T @ tall)
+    known = vectors.flip(1)[:, :d]
+    values = squares.flip(0)[:d].clamp_min(0).sqrt()
+    there = values > _LOST
+    other = torch.where(there, tall @ known / values.clamp_min(_LOST), 0.0)
+    values = torch.where(there, values, 0.0)
+    return (known, values, other) if wide else (other, values, known)
 
 
 def _root(x: Tensor, regularisation: float) -> Tensor:

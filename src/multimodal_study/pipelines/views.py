@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +15,11 @@ from multimodal_study.pipelines.options import known_options
 
 if TYPE_CHECKING:
     from multimodal_study.contract import Array
+    from multimodal_study.encoders.text import TextEncoder
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 _TEXT = ("model", "max_tokens", "layers", "backend", "threads")
+_TOKENS = tuple(name for name in _TEXT if name != "layers")
 _WORDS = ("view", "ngram_range", "min_df", "max_features", "sublinear_tf")
 
 
@@ -55,11 +57,7 @@ def sentence_view(
     known_options(f"{place.parameters}.text", options, _TEXT)
     encoder = TextEncoder(**options, cache=place.cache)
     vectors = encode_cached(encoder, texts, FeatureCache(place.cache), progress=True)
-    made = encoder.identity
-    likelihood: Likelihood = "cosine" if made["normalise"] else "normal"
-    note = _note(made, f"layers {made['layers'] or 'as its recipe says'}")
-    modality = Modality("text", place.entity, "text", encoder.width, "text", likelihood, note)
-    return View(modality, vectors, np.ones(len(texts), dtype=bool))
+    return _sentences(encoder, vectors, place)
 
 
 def token_view(
@@ -72,28 +70,101 @@ def token_view(
         options: As for :func:`sentence_view` without ``layers``; None: no such view.
         place: Of the view.
     """
-    from multimodal_study.encoders.cache import FeatureCache, digest_texts
     from multimodal_study.encoders.text import TextEncoder
 
     if options is None:
         return None
-    known_options(f"{place.parameters}.tokens", options, [n for n in _TEXT if n != "layers"])
+    known_options(f"{place.parameters}.tokens", options, _TOKENS)
     encoder = TextEncoder(**options, cache=place.cache)
     distinct = list(dict.fromkeys(texts))
-    cache, digest = FeatureCache(place.cache), digest_texts(distinct)
+
+    def make() -> dict[str, np.ndarray[Any, Any]]:
+        values, offsets = encoder.token_states(distinct, progress=True)
+        return {"values": values, "offsets": offsets}
+
+    found = _remembered("tokens", encoder, distinct, place, make)
+    return _tokens(encoder, found, _rows(texts, distinct), place)
+
+
+def text_views(
+    texts: Sequence[str],
+    sentences: Mapping[str, Any] | None,
+    tokens: Mapping[str, Any] | None,
+    place: Place,
+) -> list[View | None]:
+    """:func:`sentence_view` and :func:`token_view`, in one pass where both ask the same encoder.
+
+    Args:
+        texts: ``n`` texts; equal ones are encoded once.
+        sentences: Options of the first; None: no such view.
+        tokens: Options of the second; None: no such view.
+        place: Of the views.
+    """
+    from multimodal_study.encoders.text import TextEncoder
+
+    shared = {name: part for name, part in (sentences or {}).items() if name != "layers"}
+    if sentences is None or tokens is None or shared != dict(tokens):
+        return [sentence_view(texts, sentences, place), token_view(texts, tokens, place)]
+    known_options(f"{place.parameters}.text", sentences, _TEXT)
+    encoder = TextEncoder(**sentences, cache=place.cache)
+    distinct = list(dict.fromkeys(texts))
+
+    def make() -> dict[str, np.ndarray[Any, Any]]:
+        vectors, values, offsets = encoder.vectors_and_states(distinct, progress=True)
+        return {"text": vectors, "values": values, "offsets": offsets}
+
+    found = _remembered("text and tokens", encoder, distinct, place, make)
+    rows = _rows(texts, distinct)
+    return [
+        _sentences(encoder, found["text"][rows], place),
+        _tokens(encoder, found, rows, place),
+    ]
+
+
+def _remembered(
+    what: str,
+    encoder: TextEncoder,
+    texts: Sequence[str],
+    place: Place,
+    make: Callable[[], dict[str, np.ndarray[Any, Any]]],
+) -> Mapping[str, np.ndarray[Any, Any]]:
+    """What ``make`` returns, from the cache where the encoder has read the same texts before."""
+    from multimodal_study.encoders.cache import FeatureCache, digest_texts
+
     encoder.load()  # The backend may change, and it is a part of the key.
-    key = cache.key({"what": "tokens", "texts": digest, **encoder.identity})
+    cache = FeatureCache(place.cache)
+    key = cache.key({"what": what, "texts": digest_texts(texts), **encoder.identity})
     found = cache.get(key)
     if found is None:
-        values, offsets = encoder.token_states(distinct, progress=True)
-        found = {"values": values, "offsets": offsets}
+        found = make()
         cache.put(key, found)
+    return found
+
+
+def _rows(texts: Sequence[str], distinct: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Position of each text among the distinct ones."""
     row = {text: number for number, text in enumerate(distinct)}
-    index = np.array([row[text] for text in texts], dtype=np.int64)
-    array, lengths = padded(found["values"], found["offsets"], index)
+    return np.array([row[text] for text in texts], dtype=np.int64)
+
+
+def _sentences(encoder: TextEncoder, vectors: np.ndarray[Any, Any], place: Place) -> View:
+    made = encoder.identity
+    likelihood: Likelihood = "cosine" if made["normalise"] else "normal"
+    note = _note(made, f"layers {made['layers'] or 'as its recipe says'}")
+    modality = Modality("text", place.entity, "text", encoder.width, "text", likelihood, note)
+    return View(modality, vectors, np.ones(len(vectors), dtype=bool))
+
+
+def _tokens(
+    encoder: TextEncoder,
+    found: Mapping[str, np.ndarray[Any, Any]],
+    rows: np.ndarray[Any, np.dtype[np.int64]],
+    place: Place,
+) -> View:
+    array, lengths = padded(found["values"], found["offsets"], rows)
     note = _note(encoder.identity, "states of the last layer")
     modality = Modality("tokens", place.entity, "tokens", array.shape[2], "text", "normal", note)
-    return View(modality, array, np.ones(len(texts), dtype=bool), lengths)
+    return View(modality, array, np.ones(len(rows), dtype=bool), lengths)
 
 
 def padded(

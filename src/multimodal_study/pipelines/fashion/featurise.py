@@ -20,8 +20,7 @@ from multimodal_study.pipelines.options import known_options
 from multimodal_study.pipelines.views import (
     Place,
     View,
-    sentence_view,
-    token_view,
+    text_views,
     words_view,
 )
 
@@ -70,8 +69,7 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
     texts = table["text"].tolist()
     views = [
         *picture_views(table, source_files, featurise, image_encoder, place),
-        sentence_view(texts, featurise.get("text", {}), place),
-        token_view(texts, featurise.get("tokens", {}), place),
+        *text_views(texts, featurise.get("text", {}), featurise.get("tokens", {}), place),
         words_view(texts, train, featurise.get("words", {}), place),
     ]
     kept = {view.modality.name: view for view in views if view is not None}
