@@ -86,6 +86,14 @@ TABLES: dict[str, dict[str, str]] = {
             "of an exact one-sided test against it; verdicts correct for the number of probes."
         ),
     },
+    "movielens": {
+        "ranking": (
+            "Lists of unseen films, all films competing, for users with a film of test that they "
+            "liked. Settings chosen by NDCG on validation, then fitted on train and validation. "
+            "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
+            "mean share of users who had rated a listed film."
+        ),
+    },
 }
 """Tables of a dataset that its page shows, with what they say."""
 

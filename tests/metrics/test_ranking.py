@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from multimodal_study.errors import InputError
-from multimodal_study.metrics.ranking import evaluate, top_n
+from multimodal_study.metrics.ranking import PER_USER, evaluate, top_n
 
 
 @st.composite
@@ -52,9 +52,10 @@ def test_metrics_are_those_of_lists_in_plain_python(world: Any, block: int) -> N
                 len(ranks) / min(count, depth),
                 sum(1 / log2(rank + 1) for rank in ranks) / ideal,
                 1 / ranks[0] if ranks else 0.0,
+                sum(seen[:, item].mean() for item in best) / max(len(best), 1),
             ]
         )
-    columns = np.c_[found.recall, found.recall_capped, found.ndcg, found.reciprocal_rank]
+    columns = np.stack([getattr(found, name) for name in PER_USER], axis=1)
     np.testing.assert_allclose(columns, expected)
     np.testing.assert_array_equal(found.users, np.flatnonzero(positive.any(1)))
     assert found.coverage == pytest.approx(len(listed) / scores.shape[1])

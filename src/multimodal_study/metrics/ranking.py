@@ -20,6 +20,10 @@ Scorer = Callable[[Array], Array]
 """Users ``[n]`` to a score of every item ``[n, i]``, the highest first in the list."""
 
 
+PER_USER = ("recall", "recall_capped", "ndcg", "reciprocal_rank", "popularity")
+"""Metrics of a user's list, averaged over users."""
+
+
 @dataclass(frozen=True)
 class TopN:
     """Metrics at one depth, per user with at least one positive, and over their lists."""
@@ -34,13 +38,15 @@ class TopN:
     """Binary gains, discount ``log2(rank + 1)``, ideal of min(positives, depth) hits."""
     reciprocal_rank: Array
     """1 / rank of the first positive, 0 beyond the depth."""
+    popularity: Array
+    """Popularity bias: mean over the list of the share of all users who have seen the item
+    (average recommendation popularity; Abdollahpouri et al. 2019)."""
     coverage: float
     """Share of all items that stand in at least one list."""
 
     def means(self) -> dict[str, float]:
         """Mean over users of each metric, and the coverage."""
-        names = ("recall", "recall_capped", "ndcg", "reciprocal_rank")
-        return {n: float(getattr(self, n).mean()) for n in names} | {"coverage": self.coverage}
+        return {n: float(getattr(self, n).mean()) for n in PER_USER} | {"coverage": self.coverage}
 
 
 def evaluate(
@@ -70,12 +76,17 @@ def evaluate(
     if not len(users):
         raise InputError("ranking: no user has a positive; lower the rating that counts as one")
     hits, listed = np.zeros((len(users), depth), bool), np.zeros(seen.shape[1], bool)
+    known = np.asarray(seen.mean(0)).ravel()
+    popularity = np.zeros(len(users))
     for start in range(0, len(users), block):
         asked = users[start : start + block]
         top, valid = top_n(score(asked), seen[asked], depth)
         listed[top[valid]] = True
+        shares = np.where(valid, known[top], 0.0).sum(1)
+        popularity[start : start + block] = shares / np.maximum(valid.sum(1), 1)
         hits[start : start + block] = valid & np.take_along_axis(wanted[asked].toarray(), top, 1)
-    return _summary(users, hits, np.diff(wanted.indptr)[users], float(listed.mean()))
+    counts = np.diff(wanted.indptr)[users]
+    return _summary(users, hits, counts, popularity, float(listed.mean()))
 
 
 def top_n(scores: Array, seen: csr_matrix, depth: int) -> tuple[Array, Array]:
@@ -101,10 +112,20 @@ def top_n(scores: Array, seen: csr_matrix, depth: int) -> tuple[Array, Array]:
     return np.take_along_axis(items, order, 1), np.take_along_axis(values, order, 1) > -np.inf
 
 
-def _summary(users: Array, hits: Array, positives: Array, coverage: float) -> TopN:
+def _summary(
+    users: Array, hits: Array, positives: Array, popularity: Array, coverage: float
+) -> TopN:
     depth = hits.shape[1]
     discount = 1 / np.log2(np.arange(2, depth + 2))
     capped, found = np.minimum(positives, depth), hits.sum(1)
     first = np.where(hits.any(1), 1.0 / (hits.argmax(1) + 1.0), 0.0)
     ideal = np.cumsum(discount)[capped - 1]
-    return TopN(users, found / positives, found / capped, hits @ discount / ideal, first, coverage)
+    return TopN(
+        users,
+        found / positives,
+        found / capped,
+        hits @ discount / ideal,
+        first,
+        popularity,
+        coverage,
+    )

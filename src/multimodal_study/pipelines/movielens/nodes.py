@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from multimodal_study.contract import Features
     from multimodal_study.storage.secret import Secret
 
 
@@ -65,3 +66,12 @@ def enrich(
     from multimodal_study.pipelines.movielens import enrich as step
 
     return step.enrich(movies, ratings, enrich, enrichment_files, tmdb_summary)
+
+
+def ranking(
+    features: Features, ranking: dict[str, Any], evaluation: dict[str, Any]
+) -> pd.DataFrame:
+    """Recommenders side by side; see the module :mod:`.ranking`."""
+    from multimodal_study.pipelines.movielens import ranking as step
+
+    return step.ranking(features, ranking, evaluation)

@@ -1,6 +1,6 @@
 """Raw rating files to features.
 
-locate -> ingest -> split ----------> featurise
+locate -> ingest -> split ----------> featurise -> ranking
              |  `-> fetch -> enrich ---^
 locate_enrichment -----------^
 """
@@ -15,15 +15,16 @@ from multimodal_study.pipelines.movielens.nodes import (
     ingest,
     locate,
     locate_enrichment,
+    ranking,
     split,
 )
 
 NAME = "movielens"
-_GLOBAL = {"params:seed", "params:encoders.image"}
+_GLOBAL = {"params:seed", "params:encoders.image", "params:evaluation"}
 
 
 def create_pipeline() -> Pipeline:
-    """The data pipeline as the namespace ``movielens``; seed and image encoder are global."""
+    """The data pipeline as the namespace ``movielens``; what is not the dataset's own is global."""
     nodes = [
         Node(locate, "params:ingest", "source_files", name="locate", tags=[OBSERVE]),
         Node(
@@ -68,6 +69,12 @@ def create_pipeline() -> Pipeline:
             ],
             "features",
             name="featurise",
+        ),
+        Node(
+            ranking,
+            ["features", "params:ranking", "params:evaluation"],
+            "ranking",
+            name="ranking",
         ),
     ]
     return Pipeline(nodes, namespace=NAME, parameters=_GLOBAL, tags={NAME, "data"})
