@@ -56,15 +56,9 @@ def create_pipeline() -> Pipeline:
         Node(
             featurise,
             [
-                "ratings",
-                "splits",
-                "table",
-                "params:task",
-                "params:featurise",
-                "params:encoders.image",
-                "ingest_summary",
-                "split_summary",
-                "enrich_summary",
+                *["ratings", "splits", "table"],
+                *["params:task", "params:featurise", "params:encoders.image"],
+                *["ingest_summary", "split_summary", "enrich_summary"],
                 "params:seed",
             ],
             "features",
