@@ -2,11 +2,12 @@
 
 ``<dataset>_data``           ingest to features
 ``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate, and retrieve if paired
-``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report
+``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report, which
+                             the front page lists beside those that earlier runs made
 ``<dataset>_lambda``         the data, and hybrids along lambda
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``reproduce_mvae``           a published table, with ``--env reproduce``
-``__default__``              all but what is run on request, and the report's front page
+``__default__``              all but what is run on request
 
 Nothing here depends on parameters: Kedro may ask before they are loaded. Nothing here imports
 torch: every ``kedro`` command pays for what this module imports.
@@ -110,7 +111,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         registry[f"{dataset}_data"] = data
         if "hybrid" in FITS[dataset]:
             registry[f"{dataset}_lambda"] = data + lambda_study.create_pipeline(dataset)
-        registry[f"{dataset}_all"] = complete
+        registry[f"{dataset}_all"] = complete + evaluation.front_page([dataset])
         if dataset not in ON_REQUEST:
             everything += complete
     registry["reproduce_mvae"] = reproduction.create_pipeline()
