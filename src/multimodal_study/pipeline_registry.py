@@ -19,6 +19,7 @@ from multimodal_study.pipelines import (
     amazon,
     evaluation,
     fashion,
+    interpretation,
     lambda_study,
     movielens,
     reproduction,
@@ -90,6 +91,18 @@ TABLES: dict[str, dict[str, str]] = {
 }
 """Tables of a dataset that its page shows, with what they say."""
 
+INTERPRETED: dict[str, str] = {
+    "latent_structure": (
+        "Whether test examples of one class lie together in the joint representation, by cosine; "
+        "mean over seeds. Purity: share of an example's nearest others that have its class, "
+        "against the share under a random choice. The first row, features, is the bare vectors "
+        "that the paradigms start from. Intervals cover the choice of examples, not of seeds; "
+        "the verdict is that of the interval of purity less chance, not corrected for the number "
+        "of paradigms."
+    ),
+}
+"""Tables that interpretation makes of every dataset, with what they say."""
+
 
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
@@ -98,9 +111,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     everything = evaluation.front_page([name for name in DATASETS if name not in ON_REQUEST])
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
+        tables = {**TABLES.get(dataset, {}), **INTERPRETED}
         complete = data + evaluation.compare(
-            dataset, FITS[dataset], BASELINES, TABLES.get(dataset, {}), paired=paired
+            dataset, FITS[dataset], BASELINES, tables, paired=paired
         )
+        embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
+        complete += interpretation.interpret(dataset, embedded)
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:
