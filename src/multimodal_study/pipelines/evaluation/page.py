@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -81,8 +81,8 @@ def write_summary(
     return dataset_summary(dataset, metrics, evaluation, ingest)
 
 
-def write_front_page(*summaries: Mapping[str, Any]) -> str:
-    """The report's first page as HTML."""
+def write_front_page(summaries: Mapping[str, Callable[[], Mapping[str, Any]]]) -> str:
+    """The report's first page as HTML; ``summaries`` load what :func:`write_summary` made."""
     from multimodal_study.reporting.html import index_report
 
-    return index_report(list(summaries))
+    return index_report([summaries[name]() for name in sorted(summaries)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,9 +167,15 @@ def _pages(compared: Compared) -> list[Node]:
     ]
 
 
-def front_page(datasets: list[str]) -> Pipeline:
-    """The report's first page over ``datasets``."""
-    summaries = [f"{dataset}_summary" for dataset in datasets]
+def front_page(datasets: Sequence[str]) -> Pipeline:
+    """The report's first page: the datasets of this run, and those that others left beside them."""
+    # These are read through the folder; as inputs they only say that the page comes after them.
+    after = {f"{dataset}_summary": f"{dataset}_summary" for dataset in datasets}
+
+    def front_page(evaluated_datasets: Mapping[str, Callable[[], Any]], **_summaries: Any) -> str:
+        return write_front_page(evaluated_datasets)
+
+    read = {"evaluated_datasets": "evaluated_datasets", **after}
     return Pipeline(
-        [Node(write_front_page, summaries, "report_index", name="front_page", tags=["evaluation"])]
+        [Node(front_page, read, "report_index", name="front_page", tags=["evaluation"])]
     )
