@@ -12,6 +12,7 @@ from multimodal_study.pipelines.evaluation.nodes import (
     evaluate,
     leaderboard,
 )
+from multimodal_study.pipelines.evaluation.significance import significance
 from multimodal_study.reporting.figures import (
     calibration_figure,
     history_figure,
@@ -80,7 +81,8 @@ def study(request):
         contributions(tables, metrics, SETTINGS, COMPARISONS),
         costs(fits),
     )
-    return kind, tables, results
+    tested = significance(tables, metrics, {**SETTINGS, "permutations": 100})
+    return kind, tables, replace(results, significance=tested)
 
 
 def record():
@@ -129,6 +131,9 @@ def test_page_is_whole_and_says_what_it_must(study):
         tag == "caption" for tag, _ in page.tags
     )
     label = in_sentence(METRICS[decides].label)
+    differ = (results.significance["p_holm"] < 0.05).sum()
+    assert f"Of 3 pairs, {differ} differ measurably in {label} after Holm's" in page.text
+    assert "corrected by Holm over the 3 pairs" in page.text
     assert (
         f"Adding metadata (early against text_only) changes {label} (test) by +0.000"
         " [0.000, 0.000]: no measurable contribution ." in page.text

@@ -136,7 +136,7 @@ def replicates(
     panel: Panel[Any], metrics: Mapping[str, Metric[Any]], resampling: Resampling
 ) -> dict[str, Array]:
     """Mean over seeds of every metric on every resample: float64 [replicates] by name."""
-    group, groups = _groups(panel, resampling)
+    group, groups = groups_of(panel, resampling)
     small = len(panel.examples) <= resampling.exact_rows
     exact = [name for name, metric in metrics.items() if metric.ranked and small]
     linear = [name for name in metrics if name not in exact]
@@ -176,7 +176,8 @@ def resamples(groups: int, rows: int, resampling: Resampling) -> Iterator[Array]
         yield counts.reshape(groups, chunk).astype(np.float64)
 
 
-def _groups(panel: Panel[Any], resampling: Resampling) -> tuple[Array, int]:
+def groups_of(panel: Panel[Any], resampling: Resampling) -> tuple[Array, int]:
+    """What is resampled together: the group of each example, int64 [n], and how many there are."""
     if panel.clusters <= resampling.blocks:
         return panel.cluster, panel.clusters
     random = np.random.default_rng([resampling.seed, panel.clusters])

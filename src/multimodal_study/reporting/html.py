@@ -38,6 +38,8 @@ class Results:
     costs: pd.DataFrame
     retrieval_by_paradigm: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Empty where the features have no pair."""
+    significance: pd.DataFrame | None = None
+    """Every two paradigms against each other; None or empty where they were not tested."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def dataset_report(
             metrics=metrics,
             boards=_boards(results, task["decides"]),
             contributions=_records(retrieval.of_tasks(results.contributions)),
+            significance=[] if results.significance is None else _records(results.significance),
             retrieval=_retrieval(results, settings),
             headline=[task["decides"], "accuracy"],
             costs=_records(results.costs),

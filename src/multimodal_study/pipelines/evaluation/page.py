@@ -56,6 +56,7 @@ def write_report(  # noqa: PLR0917
             given["contributions"],
             given["costs"],
             cells["retrieval"],
+            given["significance"],
         ),
         html.DataRecord(given["ingest_summary"], given["split_summary"], quarantine, tables),
         pictures(

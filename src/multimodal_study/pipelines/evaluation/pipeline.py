@@ -17,12 +17,13 @@ from multimodal_study.pipelines.evaluation.page import (
     write_summary,
 )
 from multimodal_study.pipelines.evaluation.retrieval import LINEAR_MAPS
+from multimodal_study.pipelines.evaluation.significance import significance
 
 KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost")
 RETRIEVAL_KINDS = ("retrieval", "ranks")
 EVALUATION = {"evaluation": "params:evaluation"}
 RECORD = ("ingest_summary", "split_summary", "quarantine")
-MADE = ("leaderboard", "contributions", "costs")
+MADE = ("leaderboard", "contributions", "significance", "costs")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,9 @@ def _tables(compared: Compared) -> list[Node]:
             found, *retrieved, evaluation, comparisons
         )
 
+    def against_each_other(evaluation: dict[str, Any], **given: Any) -> Any:
+        return significance(pick(given, "predictions"), pick(given, "metrics"), evaluation)
+
     def costs(**given: Any) -> Any:
         return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
 
@@ -111,9 +115,11 @@ def _tables(compared: Compared) -> list[Node]:
         "comparisons": "params:comparisons",
     }
     board = {**EVALUATION, **of("metrics", "retrieval")}
+    tested = {**EVALUATION, **of("metrics", "predictions")}
     return [
         Node(leaderboard, board, "leaderboard", name="leaderboard"),
         Node(contributions, paired, "contributions", name="contributions"),
+        Node(against_each_other, tested, "significance", name="significance"),
         Node(costs, of("fit_cost", "predict_cost"), "costs", name="costs"),
     ]
 
