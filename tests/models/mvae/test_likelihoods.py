@@ -126,3 +126,10 @@ def test_a_learned_scale_integrates_to_one(name: Any) -> None:
     mass = torch.trapezoid(likelihood(torch.zeros(48_001, 1), grid).exp(), grid[:, 0])
     assert mass.item() == pytest.approx(1.0, abs=1e-4)
     assert make_likelihood(name, 1, learn_scale=False).log_scale.requires_grad is False
+
+
+def test_bernoulli_of_a_sparse_row_is_that_of_the_dense_one() -> None:
+    likelihood = make_likelihood("bernoulli", 5)
+    x = torch.tensor([[1.0, 0, 0, 1, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0]])
+    logits = torch.randn(2, 3, 5)
+    torch.testing.assert_close(likelihood(logits, x.to_sparse_csr()), likelihood(logits, x))

@@ -79,7 +79,13 @@ def test_the_protocol_runs_and_states_what_it_measured(folder: Path, tmp_path: P
         **{"batch_size": 20, "checkpoints": str(tmp_path)},
     }
     reproduction = shipped("base/parameters_reproduction.yml")["reproduction"]
-    own = {**reproduction, "path": str(folder), "validation": 20, "samples": 200}
+    own = {
+        **reproduction,
+        "path": str(folder),
+        "validation": 20,
+        "samples": 200,
+        "label_samples": 2000,
+    }
     weights, config, history, cost = nodes.fit(vae, trainer, own, 1)
     assert len(history) == 3 and any(name.endswith("convolve.0.weight") for name in weights)
     found = nodes.measure(weights, config, own, cost)

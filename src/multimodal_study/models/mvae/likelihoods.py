@@ -76,10 +76,12 @@ class Laplace(Normal):
 
 
 class Bernoulli(Likelihood):
-    """Cross-entropy of logits against values in [0, 1]."""
+    """Cross-entropy of logits against values in [0, 1]; ``x`` dense or CSR."""
 
     def forward(self, decoded: Tensor, x: Tensor) -> Tensor:
         """Nats ``[..., b]``."""
+        # What is not there counts as much as what is: every column has its share.
+        x = x.to_dense() if x.layout == torch.sparse_csr else x
         found: Tensor = _BernoulliSum.apply(decoded.float(), x)  # type: ignore[no-untyped-call]
         return found
 
