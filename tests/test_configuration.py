@@ -33,7 +33,7 @@ def parameters(environment: str | None = None, **given: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["early", "late", "intermediate", "clip", "vilbert", "transformer", "mvae"]
+    "name", ["early", "late", "intermediate", "gnn", "clip", "vilbert", "transformer", "mvae"]
 )
 def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> None:
     module = __import__(f"multimodal_study.models.{name}", fromlist=["Config"])

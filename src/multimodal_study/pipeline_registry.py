@@ -72,6 +72,7 @@ FITS: dict[str, tuple[str, ...]] = {
         "early",
         "late",
         "intermediate",
+        "gnn",
     ),
 }
 """Paradigms placed on each dataset, simple baselines first."""

@@ -27,6 +27,7 @@ from tqdm import tqdm
 from multimodal_study.contract import Features
 from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.data.cost import Cost
+from multimodal_study.data.graph_batches import graph_factory
 from multimodal_study.data.predictions import evaluated_rows, predictions_table
 from multimodal_study.freshness.code import code_digest
 from multimodal_study.hardware import fits_at_a_time
@@ -88,6 +89,9 @@ def cell_of(
     network: type[FusionModule], config: Any, trainer: TrainerConfig, features: Features
 ) -> Cell:
     """A cell that learns from the features themselves."""
+    if network.nodes:
+        graph = graph_factory(features, network.nodes)
+        return Cell(network, config, trainer, features, graph, digest(features))
 
     def batches(rows: np.ndarray[Any, Any], size: int, order: int | None) -> Batches:
         return FeatureBatches(features, rows, size, shuffle_seed=order, sparse_words=True)

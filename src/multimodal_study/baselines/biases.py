@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from multimodal_study.baselines.collaborative import Array, Ratings, Selection
 from multimodal_study.baselines.result import BaselineResult, Candidate, run
 from multimodal_study.contract import Features
+from multimodal_study.data.damped_biases import damped_biases
 from multimodal_study.errors import InputError
-
-_SWEEPS = 100
-_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,17 +44,13 @@ def fit(train: Ratings, damping_user: float, damping_movie: float) -> Biases:
         raise InputError(
             f"biases: damping {damping_user} for users, {damping_movie} for films; expected above 0"
         )
-    residual = train.value - train.mean
-    user_weight = np.bincount(train.user, minlength=train.users) + damping_user
-    movie_weight = np.bincount(train.movie, minlength=train.movies) + damping_movie
-    user, movie = np.zeros(train.users), np.zeros(train.movies)
-    for _ in range(_SWEEPS):
-        left = residual - user[train.user]
-        movie = np.bincount(train.movie, left, train.movies) / movie_weight
-        left = residual - movie[train.movie]
-        before, user = user, np.bincount(train.user, left, train.users) / user_weight
-        if np.abs(user - before).max() < _TOLERANCE:
-            break
+    user, movie = damped_biases(
+        train.user,
+        train.movie,
+        train.value - train.mean,
+        (train.users, train.movies),
+        (damping_user, damping_movie),
+    )
     return Biases(train.mean, user, movie)
 
 

@@ -38,6 +38,11 @@ class Batch:
     """Candidates without the undecided ones, which the loss leaves out: bool ``[b, c]``."""
     keys: dict[str, Tensor] = field(default_factory=dict)
     """Origin of ``Features.pair`` to int64 ``[b]``: equal keys are the same picture or text."""
+    nodes: dict[str, Tensor] = field(default_factory=dict)
+    """Of a graph: entity to int64 ``[b]``, the example's row in ``inputs``, which then have a row
+    per entity and not per example."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of a graph: entity to its number of nodes."""
 
     def __len__(self) -> int:
         """Examples ``b`` in the batch."""
@@ -58,6 +63,8 @@ class Batch:
             None if self.candidates is None else move(self.candidates),
             None if self.scored is None else move(self.scored),
             {origin: move(key) for origin, key in self.keys.items()},
+            {entity: move(index) for entity, index in self.nodes.items()},
+            self.sizes,
         )
 
 
@@ -133,7 +140,7 @@ class FeatureBatches:
             index = self._index[modality.entity][rows]
             picked: Any = self.features.arrays[name][index]
             if issparse(picked) and self.sparse_words:
-                inputs[name] = _sparse(picked)
+                inputs[name] = sparse_rows(picked)
             else:
                 dense = picked.toarray() if issparse(picked) else np.asarray(picked)
                 kind = torch.uint8 if modality.kind == "pixels" else torch.float32
@@ -152,7 +159,8 @@ class FeatureBatches:
         return torch.tensor(candidates), torch.tensor(candidates & ~undecided)
 
 
-def _sparse(rows: Any) -> Tensor:
+def sparse_rows(rows: Any) -> Tensor:
+    """A SciPy CSR matrix as a float32 CSR tensor."""
     with warnings.catch_warnings():
         # torch says once that CSR is young; what is used of it here is only storage.
         warnings.filterwarnings("ignore", ".*Sparse CSR tensor support is in beta.*")

@@ -45,6 +45,9 @@ class FusionModule(LightningModule):
 
     reads: ClassVar[frozenset[Kind]] = VECTORS
     """Kinds of modalities that the network takes; a cell leaves the others out."""
+    nodes: ClassVar[tuple[str, ...]] = ()
+    """Entities that are nodes of a graph, which the network reads as a whole (see
+    ``data.graph_batches``); a cell leaves modalities of others out. Empty: no graph."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"missing_modality"})
     gains_by_bf16_on_cpu: ClassVar[bool] = False
     """Whether half precision pays on a CPU that has it: large matrix products only."""

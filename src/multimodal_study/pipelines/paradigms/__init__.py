@@ -50,6 +50,12 @@ def _vilbert() -> Any:
     return vilbert.Vilbert, vilbert.Config
 
 
+def _gnn() -> Any:
+    from multimodal_study.models import gnn
+
+    return gnn.GraphNetwork, gnn.Config
+
+
 def _mvae() -> Any:
     from multimodal_study.models import mvae
 
@@ -118,6 +124,7 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "late": lambda: supervised("late", _late),
     "intermediate": lambda: supervised("intermediate", _intermediate),
     "vilbert": lambda: supervised("vilbert", _vilbert),
+    "gnn": lambda: supervised("gnn", _gnn),
     "transformer": lambda: end_to_end("transformer", _transformer),
     "mvae": lambda: generative("mvae", _mvae),
     "hybrid": lambda: generative("hybrid", _hybrid, weighs_task=True),

@@ -58,7 +58,9 @@ def cell_config(  # noqa: PLR0917
     names = [
         name
         for name, modality in features.modalities.items()
-        if modality.kind in network.reads and (origins is None or modality.origin in origins)
+        if modality.kind in network.reads
+        and (not network.nodes or modality.entity in network.nodes)
+        and (origins is None or modality.origin in origins)
     ]
     return {
         "parameters": parameters,

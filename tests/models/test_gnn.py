@@ -1,0 +1,202 @@
+"""The graph network: its propagation, what it must not see, what it learns from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from multimodal_study.contract import Features, Modality, Task
+from multimodal_study.data.graph_batches import graph_factory
+from multimodal_study.errors import InputError
+from multimodal_study.models import gnn
+from multimodal_study.models.propagation import BipartiteGraph
+
+REGRESSION = Task("rating", "regression", (), "rmse")
+ORDINAL = Task("rating", "ordinal", ("1", "2", "3", "4", "5"), "rmse", (1.0, 2.0, 3.0, 4.0, 5.0))
+PLAIN: dict[str, Any] = {
+    "embed_dim": 8,
+    "dropout": 0.0,
+    "words_dropout": 0.0,
+    "modality_dropout": 0.0,
+    "learning_rate": 0.01,
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "edge_dropout": 0.0,
+}
+
+
+def ratings(task: Task = REGRESSION, n: int = 80, users: int = 9, movies: int = 14) -> Features:
+    """Distinct pairs; a user and a film stand outside train."""
+    rng = np.random.default_rng(0)
+    pair = rng.permutation((users - 1) * (movies - 1))[:n]
+    user, movie = pair // (movies - 1), pair % (movies - 1)
+    split = np.array(["train"] * (n - 20) + ["validation"] * 10 + ["test"] * 10, dtype=object)
+    user[-1], movie[-1] = users - 1, movies - 1
+    stars = rng.integers(0, 5, n)
+    examples = pd.DataFrame(
+        {
+            "example_id": [f"r{i}" for i in range(n)],
+            "user": user,
+            "movie": movie,
+            "split": split,
+            "target": stars if task.kind == "ordinal" else stars + 1.0,
+            "cluster": [f"u{u}" for u in user],
+        }
+    )
+    arrays = {
+        "facts": rng.standard_normal((movies, 3)).astype(np.float32),
+        "words": csr_matrix((rng.random((movies, 6)) < 0.5).astype(np.float32)),
+    }
+    present = {name: np.ones(movies, dtype=bool) for name in arrays}
+    present["facts"][2] = present["words"][3] = False
+    modalities = {
+        "facts": Modality("facts", "movie", "numeric", 3, "metadata", "normal", "test"),
+        "words": Modality("words", "movie", "words", 6, "text", "multinomial", "test"),
+    }
+    return Features(arrays, present, examples, modalities, task)
+
+
+def batch_of(features: Features, split: str = "train", size: int = 80) -> Any:
+    rows = features.rows(split)  # type: ignore[arg-type]
+    return graph_factory(features, gnn.GraphNetwork.nodes)(rows, size, None).gather(rows[:size])
+
+
+def build(features: Features, **changes: Any) -> gnn.GraphNetwork:
+    torch.manual_seed(0)
+    config = gnn.Config(**{**PLAIN, **changes})
+    network = gnn.GraphNetwork(config, features.modalities, features.task)
+    network.start([batch_of(features)])
+    return network
+
+
+def learn(network: gnn.GraphNetwork, batch: Any, steps: int) -> list[float]:
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    losses = []
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = network.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_propagation_is_that_of_torch_geometric(layers: int) -> None:
+    from torch_geometric.nn import LGConv
+
+    rng = np.random.default_rng(1)
+    pair = torch.tensor(rng.permutation(7 * 11)[:30])
+    user, movie = pair // 11, pair % 11
+    graph = BipartiteGraph(7, 11, 30)
+    graph.connect(user, movie, torch.ones(30))
+    x = torch.randn(18, 4, requires_grad=True)
+    found = torch.cat(graph(x[:7], x[7:], torch.ones(30, dtype=torch.bool), layers))
+    edges = torch.stack([torch.cat([user, movie + 7]), torch.cat([movie + 7, user])])
+    convolution, h, total = LGConv(), x, x
+    for _ in range(layers):
+        h = convolution(h, edges)
+        total = total + h
+    expected = total / (layers + 1)
+    torch.testing.assert_close(found, expected)
+    weight = torch.randn(18, 4)
+    ours, theirs = (torch.autograd.grad((y * weight).sum(), x)[0] for y in (found, expected))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_rating_is_no_edge_of_the_propagation_that_predicts_it() -> None:
+    features = ratings()
+    network, batch = build(features), batch_of(features, size=5)
+    kept = network.graph.kept(batch.nodes["user"], batch.nodes["movie"], 0.0)
+    assert int((~kept).sum()) == 5
+    learn(network, batch_of(features), 3)
+    before = network.joint(batch)
+    with torch.no_grad():
+        network.graph.get_buffer("weight")[~kept] += 5.0
+    assert torch.equal(network.joint(batch), before)
+    other = replace(batch, nodes={name: index[:2] for name, index in batch.nodes.items()})
+    assert not torch.allclose(network.joint(other), before[:2])
+
+
+def test_ratings_outside_train_change_no_edge_and_no_loss() -> None:
+    features = ratings()
+    examples = features.examples.copy()
+    outside = (examples["split"] != "train").to_numpy()
+    examples.loc[outside, "target"] = examples.loc[outside, "target"].to_numpy()[::-1]
+    changed = replace(features, examples=examples)
+    assert not examples.equals(features.examples)
+    one, two = build(features), build(changed)
+    assert len(one.graph.get_buffer("user")) == len(features.rows("train"))
+    for (name, left), right in zip(
+        one.state_dict().items(), two.state_dict().values(), strict=True
+    ):
+        assert torch.equal(left, right), name
+    assert learn(one, batch_of(features), 5) == learn(two, batch_of(changed), 5)
+
+
+def test_learning_starts_from_damped_biases() -> None:
+    from multimodal_study.baselines import biases
+    from multimodal_study.baselines.collaborative import ratings_of
+
+    features = ratings()
+    train = ratings_of(features, features.rows("train"))
+    test = ratings_of(features, features.rows("test"))
+    expected = biases.fit(train, 2.0, 3.0).predict(test.user, test.movie)
+    network = build(features, damping_user=2.0, damping_movie=3.0).eval()
+    found = network.predict(batch_of(features, "test"))[:, 0].detach().numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("propagation", ["lightgcn", "signed"])
+def test_the_gradient_reaches_every_modality_and_node_vector(propagation: str) -> None:
+    features = ratings()
+    network, batch = build(features, propagation=propagation), batch_of(features)
+    learn(network, batch, 2)
+    network.zero_grad()
+    network.loss(batch).backward()  # type: ignore[no-untyped-call]
+    for name, value in network.named_parameters():
+        assert value.grad is not None, name
+        assert value.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("task", [REGRESSION, ORDINAL], ids=["regression", "ordinal"])
+def test_it_learns_a_few_ratings_by_heart(task: Task) -> None:
+    features = ratings(task)
+    losses = learn(build(features), batch_of(features, size=12), 150)
+    assert losses[-1] < 0.25 * losses[0]
+
+
+def test_same_seed_same_weights_and_weights_hold_their_graph() -> None:
+    features = ratings()
+    one, two = build(features, edge_dropout=0.3), build(features, edge_dropout=0.3)
+    for network in (one, two):
+        torch.manual_seed(1)
+        learn(network, batch_of(features), 3)
+    state = one.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in two.state_dict().items())
+    again = gnn.GraphNetwork.rebuild(one.config, features.modalities, features.task, state)
+    batch = batch_of(features, "test")
+    output, joint = again.answer(batch)
+    assert torch.equal(output, one.eval().predict(batch))
+    assert joint.shape == (10, PLAIN["embed_dim"] + 1)
+    assert {name: h.shape for name, h in again.embed(batch).items()} == {
+        "metadata": (10, 8),
+        "text": (10, 8),
+    }
+
+
+def test_what_it_cannot_do_is_refused(tiny_features: Any) -> None:
+    features = ratings()
+    with pytest.raises(InputError, match="binary"):
+        build(replace(features, task=Task("liked", "binary", ("no", "yes"), "accuracy")))
+    with pytest.raises(InputError, match="user"):
+        graph_factory(tiny_features("regression"), gnn.GraphNetwork.nodes)
+    with pytest.raises(ValueError, match="propagation"):
+        gnn.Config(**PLAIN, propagation="other")  # type: ignore[arg-type]
