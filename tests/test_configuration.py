@@ -45,9 +45,11 @@ def test_the_shipped_file_of_a_paradigm_builds_its_configuration(name: str) -> N
 
 
 def test_only_the_hybrids_read_lambda() -> None:
+    registry = register_pipelines()
     readers = {
         node.name
-        for node in register_pipelines()["__default__"].nodes
+        for dataset in FITS
+        for node in registry[f"{dataset}_all"].nodes
         if "params:model.lambda" in node.inputs or "params:model" in node.inputs
     }
     assert readers == {f"{data}.hybrid.fit" for data, row in FITS.items() if "hybrid" in row}

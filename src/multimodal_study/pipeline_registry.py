@@ -73,6 +73,8 @@ FITS: dict[str, tuple[str, ...]] = {
         "late",
         "intermediate",
         "gnn",
+        "mvae",
+        "hybrid",
     ),
 }
 """Paradigms placed on each dataset, simple baselines first."""
