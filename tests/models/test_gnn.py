@@ -154,6 +154,24 @@ def test_learning_starts_from_damped_biases() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_biases_of_a_training_row_are_those_of_the_other_rows() -> None:
+    features = ratings()
+    network, batch = build(features, damping_user=2.0, damping_movie=3.0), batch_of(features)
+    user, movie = (batch.nodes[name].numpy() for name in ("user", "movie"))
+    target = batch.target.double().numpy()
+    value = (target - target.mean()) / target.std()
+    of_user, of_movie = (
+        network.get_buffer(f"bias_{name}").double().numpy() for name in ("user", "movie")
+    )
+    found = network.joint(batch)[:, -1].detach().numpy()
+    for row in range(len(value)):
+        rest = np.arange(len(value)) != row
+        same_user, same_movie = rest & (user == user[row]), rest & (movie == movie[row])
+        from_user = (value - of_movie[movie])[same_user].sum() / (same_user.sum() + 2.0)
+        from_movie = (value - of_user[user])[same_movie].sum() / (same_movie.sum() + 3.0)
+        np.testing.assert_allclose(found[row], from_user + from_movie, atol=1e-4)
+
+
 @pytest.mark.parametrize("propagation", ["lightgcn", "signed"])
 def test_the_gradient_reaches_every_modality_and_node_vector(propagation: str) -> None:
     features = ratings()

@@ -12,7 +12,7 @@ starts at 0, so that learning starts from them. By ``propagation``:
   equation 14, in the place of its one step the layers of the graph)
 
 A rating that is predicted is never an edge: the edges of a batch's own pairs are left out of the
-propagation that predicts them, in training as later.
+propagation that predicts them, in training as later, and its own share is taken out of its biases.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class GraphNetwork(FusionModule):
         )
         self.register_buffer("bias_user", torch.zeros(users))
         self.register_buffer("bias_movie", torch.zeros(movies))
+        self.register_buffer("above", torch.zeros(edges))
 
     def start(self, batches: list[Batch]) -> None:
         """Edges and biases of train, moments of the inputs, and the head's prior."""
@@ -124,7 +125,8 @@ class GraphNetwork(FusionModule):
         self.get_buffer("bias_movie").copy_(of_movie)
         above = (centred - of_user[user] - of_movie[movie]).float()
         signed = self.config.propagation == "signed"
-        self.graph.connect(user, movie, above if signed else torch.ones_like(above))
+        order = self.graph.connect(user, movie, above if signed else torch.ones_like(above))
+        self.get_buffer("above").copy_(above[order])
         self.encoders.start([_rated(batches[0], user, movie, self.modalities)])
 
     def joint(self, batch: Batch) -> Tensor:
@@ -140,8 +142,22 @@ class GraphNetwork(FusionModule):
             )
         h_user, h_movie = users[user], movies[movie]
         hidden = self.network(torch.cat([h_user, h_movie, h_user * h_movie], dim=1))
+        return torch.cat([hidden, self._bias(user, movie)[:, None]], dim=1)
+
+    def _bias(self, user: Tensor, movie: Tensor) -> Tensor:
+        """``b_u + b_i`` ``[b]`` of all ratings of train but the pair's own, in deviations.
+
+        Without a rating that is ``a`` above its biases, ``b_u`` is ``a / (n_u - 1 + damping)``
+        less, ``b_i`` held fixed, and the other way round. A network that learnt on biases that
+        know its targets would trust those of a film with one rating.
+        """
         bias = self.get_buffer("bias_user")[user] + self.get_buffer("bias_movie")[movie]
-        return torch.cat([hidden, bias[:, None]], dim=1)
+        place, found = self.graph.find(user, movie)
+        of_user, of_movie = self.graph.degrees()
+        rest_user = of_user[user] - 1 + self.config.damping_user
+        rest_movie = of_movie[movie] - 1 + self.config.damping_movie
+        own = self.get_buffer("above")[place] * (1 / rest_user + 1 / rest_movie)
+        return torch.where(found, bias - own, bias)
 
     def _node(self, entity: str, encoded: dict[str, Tensor]) -> Tensor:
         """Inputs of all nodes of ``entity``."""

@@ -32,13 +32,29 @@ class BipartiteGraph(nn.Module):
         # The order of edges by film; by user they lie already.
         self.register_buffer("by_movie", torch.zeros(edges, dtype=whole))
 
-    def connect(self, user: Tensor, movie: Tensor, weight: Tensor) -> None:
-        """Take the edges, each ``[e]``."""
+    def connect(self, user: Tensor, movie: Tensor, weight: Tensor) -> Tensor:
+        """Take the edges, each ``[e]``; returns the order in which they lie then."""
         order = torch.argsort(self._pair(user, movie), stable=True)
         self.get_buffer("user").copy_(user[order])
         self.get_buffer("movie").copy_(movie[order])
         self.get_buffer("weight").copy_(weight[order])
         self.get_buffer("by_movie").copy_(torch.argsort(movie[order], stable=True))
+        return order
+
+    def find(self, user: Tensor, movie: Tensor) -> tuple[Tensor, Tensor]:
+        """Positions of the pairs' edges, int64 ``[b]``, and whether there is one, bool ``[b]``."""
+        edges = self._pair(self.get_buffer("user"), self.get_buffer("movie"))
+        asked = self._pair(user, movie)
+        place = torch.searchsorted(edges, asked).clamp_max(len(edges) - 1)
+        return place, edges[place] == asked
+
+    def degrees(self) -> tuple[Tensor, Tensor]:
+        """Edges of every user ``[u]`` and film ``[i]``."""
+        user, movie = (
+            torch.bincount(self.get_buffer(name), minlength=size)
+            for name, size in zip(("user", "movie"), self.sizes, strict=True)
+        )
+        return user, movie
 
     def kept(self, user: Tensor, movie: Tensor, dropout: float) -> Tensor:
         """Edges without those of the given pairs ``[b]`` and a random share: bool ``[e]``."""
