@@ -19,7 +19,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.parametrize("name", [*(f"{dataset}_all" for dataset in DATASETS), "__default__"])
 def test_a_run_that_writes_a_page_writes_the_page_that_it_links_to(name: str) -> None:
-    assert "report_index" in register_pipelines()[name].all_outputs()
+    assert any(out.endswith("_report_index") for out in register_pipelines()[name].all_outputs())
+
+
+def test_runs_of_several_datasets_can_be_joined() -> None:
+    registry = register_pipelines()
+    joined = sum((registry[f"{dataset}_all"] for dataset in DATASETS), registry["__default__"])
+    assert {f"{dataset}_report_index" for dataset in DATASETS} <= joined.all_outputs()
 
 
 def summary(dataset: str) -> dict[str, Any]:
@@ -39,7 +45,7 @@ def test_datasets_of_earlier_runs_stay_on_the_front_page(tmp_path: Path) -> None
     entry = entries["evaluated_datasets"] | {"path": str(tmp_path)}
     catalog = DataCatalog.from_config({"evaluated_datasets": entry})
     catalog["amazon_summary"] = MemoryDataset(summary("amazon"))
-    page = SequentialRunner().run(front_page(["amazon"]), catalog)["report_index"].load()
+    page = SequentialRunner().run(front_page("amazon"), catalog)["amazon_report_index"].load()
     assert 'href="amazon.html"' in page
     assert page.index('href="amazon.html"') < page.index('href="fashion.html"')
     assert "<script>" not in page

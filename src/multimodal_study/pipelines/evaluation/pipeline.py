@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,15 +173,23 @@ def _pages(compared: Compared) -> list[Node]:
     ]
 
 
-def front_page(datasets: Sequence[str]) -> Pipeline:
-    """The report's first page: the datasets of this run, and those that others left beside them."""
-    # These are read through the folder; as inputs they only say that the page comes after them.
-    after = {f"{dataset}_summary": f"{dataset}_summary" for dataset in datasets}
+def front_page(dataset: str) -> Pipeline:
+    """The report's first page after ``dataset`` was evaluated, with all that others left there.
 
-    def front_page(evaluated_datasets: Mapping[str, Callable[[], Any]], **_summaries: Any) -> str:
+    Every dataset has such a node, so that runs of several may be joined; the last one to run sees
+    the summaries of all.
+    """
+
+    # Summaries are read through the folder; the input only says that the page comes after it.
+    def front_page(evaluated_datasets: Mapping[str, Callable[[], Any]], _summary: Any) -> str:
         return write_front_page(evaluated_datasets)
 
-    read = {"evaluated_datasets": "evaluated_datasets", **after}
-    return Pipeline(
-        [Node(front_page, read, "report_index", name="front_page", tags=["evaluation"])]
+    read = ["evaluated_datasets", f"{dataset}_summary"]
+    node = Node(
+        front_page,
+        read,
+        f"{dataset}_report_index",
+        name=f"{dataset}_front_page",
+        tags=["evaluation"],
     )
+    return Pipeline([node])
