@@ -73,7 +73,8 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     assert {"accuracy", "recall_at_10_image_to_text"} <= set(garments["metric"])
     films = pd.read_csv(study / "data/08_reporting/movielens/leaderboard.csv")
     rows = {"majority", "biases", "biased_mf", "metadata_only", "tfidf"}
-    assert rows | {"early", "late", "intermediate", "gnn"} == set(films["paradigm"])
+    learned = {"early", "late", "intermediate", "gnn", "mvae", "hybrid"}
+    assert rows | learned == set(films["paradigm"])
     assert {"rmse", "mae"} == set(films["metric"])
     assert (study / "data/08_reporting/report/index.html").is_file()
     assert (study / "data/08_reporting/report/amazon.html").is_file()
