@@ -35,7 +35,7 @@ from PIL import Image
 
 from multimodal_study.encoders.image import BATCH, ImageEncoder
 from multimodal_study.encoders.image_model import MEAN, SCALE, SPARE, load_efficientnet, to_square
-from multimodal_study.encoders.pictures import load_picture
+from multimodal_study.encoders.pictures import open_picture
 
 RESULT = Path(__file__).parent / "results" / "image_encoder.json"
 SIZE, EAGER_BATCH = 160, 32
@@ -57,7 +57,7 @@ def photographs(folder: Path | None, pictures: int, work: Path) -> list[Path]:
 
 def decode(path: Path) -> np.ndarray[Any, Any]:
     """One picture as both sides see it: uint8 ``[size, size, 3]``."""
-    return to_square(load_picture(path, at_least=(SIZE * SPARE, SIZE * SPARE)), SIZE, "squash")
+    return to_square(open_picture(path, at_least=(SIZE * SPARE, SIZE * SPARE)), SIZE, "squash")
 
 
 class Eager:

@@ -194,7 +194,7 @@ def test_a_hit_reads_no_picture_and_loads_no_network(
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("must not happen")
 
-    monkeypatch.setattr(image, "load_picture", never)
+    monkeypatch.setattr(image, "open_picture", never)
     monkeypatch.setattr(ImageEncoder, "load", never)
     fresh = ImageEncoder(size=SIZE, cache=tmp_path)
     again = encode_pictures_cached(fresh, photos, digests, store)
@@ -211,14 +211,14 @@ def test_an_interrupted_encoding_goes_on(
     store, digests = FeatureCache(tmp_path), _digests(photos)
     expected = encoder.encode(photos)
     monkeypatch.setattr(image, "BLOCK", 8)
-    real, seen = image.load_picture, []
+    real, seen = image.open_picture, []
 
     def until_the_tenth(path: Path, **options: Any) -> Any:
         if path == photos[10]:
             raise KeyboardInterrupt
         return real(path, **options)
 
-    monkeypatch.setattr(image, "load_picture", until_the_tenth)
+    monkeypatch.setattr(image, "open_picture", until_the_tenth)
     with pytest.raises(KeyboardInterrupt):
         encode_pictures_cached(encoder, photos, digests, store)
     assert len(list(tmp_path.iterdir())) == 1  # the first block, and nothing half-written
@@ -227,7 +227,7 @@ def test_an_interrupted_encoding_goes_on(
         seen.append(path)
         return real(path, **options)
 
-    monkeypatch.setattr(image, "load_picture", counted)
+    monkeypatch.setattr(image, "open_picture", counted)
     found = encode_pictures_cached(encoder, photos, digests, store)
     assert sorted(seen) == sorted(photos[8:])
     np.testing.assert_allclose(found["image"], expected.pooled, atol=1e-5)

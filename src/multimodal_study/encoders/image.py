@@ -33,7 +33,7 @@ from multimodal_study.encoders.image_model import (
     find_model,
     preparation,
 )
-from multimodal_study.encoders.pictures import load_picture
+from multimodal_study.encoders.pictures import open_picture
 from multimodal_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ Picture = Path | str | Pixels
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 DEFAULT_CACHE = Path("data/04_feature/cache")
-BATCH = 8
+BATCH = 4
 """Pictures of a batch: small enough for the caches of a core, see benchmarks/image_encoder.py."""
 BLOCK = 1024
 """Pictures between two points from which an interrupted encoding goes on."""
@@ -215,7 +215,7 @@ class ImageEncoder:
                     f"a picture is {picture.dtype} {picture.shape}, expected uint8 [h, w, 3]"
                 )
             return self._prepare(picture)
-        return self._prepare(load_picture(Path(picture), at_least=self._enough))
+        return self._prepare(open_picture(Path(picture), at_least=self._enough))
 
     def _open(self, probe: np.ndarray[Any, Any]) -> Run:
         from multimodal_study.encoders import image_graph

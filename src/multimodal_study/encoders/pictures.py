@@ -132,6 +132,22 @@ def load_picture(
 ) -> Pixels:
     """Pixels of a picture as a viewer shows them: uint8 RGB ``[height, width, 3]``.
 
+    The arguments and errors are those of :func:`open_picture`.
+    """
+    limits = {"max_pixels": max_pixels, "max_bytes": max_bytes}
+    return np.asarray(open_picture(path, root=root, at_least=at_least, **limits))
+
+
+def open_picture(
+    path: Path,
+    *,
+    root: Path | None = None,
+    at_least: tuple[int, int] | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+) -> Image.Image:
+    """A picture as a viewer shows it, decoded, in RGB.
+
     Args:
         path: The file; relative to ``root`` where that is given, and then never outside it.
         root: See :func:`examine`; None: ``path`` is the caller's own and is taken as it is.
@@ -147,7 +163,7 @@ def load_picture(
     try:
         place = Path(path) if root is None else _inside(path, Path(root).resolve())
         image = _open(_read(place, max_bytes), place.suffix, max_pixels)
-        return np.asarray(_decode(image, at_least))
+        return _decode(image, at_least)
     except _Refused as refused:
         raise InputError(
             f"{path}: {refused.reason} ({refused.value}); leave out what `examine` refuses"
