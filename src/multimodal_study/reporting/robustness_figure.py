@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from multimodal_study.metrics.registry import METRICS
 from multimodal_study.reporting.figures import INK, tidy
@@ -34,7 +34,7 @@ def robustness_figure(curves: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(1.2 + 2.6 * wide, 1.0 + 2.0 * tall), layout="constrained")
     axes = figure.subplots(tall, wide, squeeze=False, sharey=True)
     paradigms = list(dict.fromkeys(shown["paradigm"]))
-    styles = dict(zip(paradigms, cycle(zip(COLOURS, MARKERS, strict=True)), strict=False))
+    styles = {name: _style(place) for place, name in enumerate(paradigms)}
     for row, kind in zip(axes, kinds, strict=False):
         for axis, origin in zip(row, origins, strict=False):
             own = shown[(shown["perturbation"] == kind) & (shown["origin"] == origin)]
@@ -48,23 +48,24 @@ def robustness_figure(curves: pd.DataFrame) -> Figure:
     if not shown.empty:
         label = METRICS[str(shown["metric"].iloc[0])].label
         figure.supylabel(label, fontsize=9, color=INK)
-        handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(
-            handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=8
-        )
+        lines = [Line2D([], [], label=name.replace("_", " "), **s) for name, s in styles.items()]
+        figure.legend(handles=lines, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     return figure
 
 
-def _panel(axis: Axes, own: pd.DataFrame, styles: dict[str, tuple[str, str]]) -> None:
-    for paradigm, (colour, marker) in styles.items():
+def _style(place: int) -> dict[str, Any]:
+    """A colour and a marker; where both are used up, dashes."""
+    dashes = "-" if place < len(COLOURS) else (0, (3, 2))
+    place %= len(COLOURS)
+    return {"color": COLOURS[place], "marker": MARKERS[place], "ls": dashes, "ms": 3, "lw": 1.2}
+
+
+def _panel(axis: Axes, own: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
+    for paradigm, style in styles.items():
         line: Any = own[own["paradigm"] == paradigm].sort_values("severity")
         if line.empty:
             continue
-        name = paradigm.replace("_", " ")
-        axis.plot(
-            line["severity"], line["value"], color=colour, marker=marker, ms=3, lw=1.2, label=name
-        )
-        axis.fill_between(
-            line["severity"], line["low"], line["high"], color=colour, alpha=0.1, lw=0
-        )
+        axis.plot(line["severity"], line["value"], **style)
+        band = line["severity"], line["low"], line["high"]
+        axis.fill_between(*band, color=style["color"], alpha=0.1, lw=0)
     tidy(axis)
