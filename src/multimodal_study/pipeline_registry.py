@@ -22,6 +22,7 @@ from multimodal_study.pipelines import (
     interpretation,
     lambda_study,
     movielens,
+    perturbation,
     reproduction,
 )
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
@@ -82,6 +83,9 @@ FITS: dict[str, tuple[str, ...]] = {
 PAIRED = ("fashion",)
 """Datasets whose features have a pair: there one origin is also retrieved by the other."""
 
+CONSTRUCTED = ("fashion",)
+"""Datasets with a ``construction``: what it says of a task stands beside what is measured."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -115,6 +119,39 @@ INTERPRETED: dict[str, str] = {
 """Tables that interpretation makes of every dataset, with what they say."""
 
 
+PERTURBED: dict[str, str] = {
+    "modality_worth": (
+        "What each origin is worth to a fitted paradigm. Shapley: its mean gain in the deciding "
+        "metric on test over all orders in which origins may join (positive is better); the values "
+        "of a paradigm add up to all less none. Alone, without: the metric with this origin only, "
+        "with all others; shuffled: with this origin from another example. Expected: what the best "
+        "possible classifier would have, where the data were constructed; the verdict compares the "
+        "order of the origins with it. Missing: what stands for an origin that is away. Means over "
+        "seeds; intervals cover the choice of examples, not of seeds. Rows that predict as they "
+        "fit save no weights and cannot be asked."
+    ),
+    "interactions": (
+        "Does a paradigm use its origins together? The deciding metric of the network, and of its "
+        "best additive stand-in (EMAP, Hessel and Lee, 2020), on the same test examples, all of "
+        "whose origins were exchanged pair by pair. A gap above zero is gained by reading them "
+        "together; a paradigm without one could be a sum of two single-modality models. The "
+        "interval covers the choice of examples, not of seeds."
+    ),
+    "robustness_area": (
+        "Robustness, without regard to what other paradigms reach. Clean: the deciding metric on "
+        "the sampled test examples as they are; worst: at the highest severity; area: mean height "
+        "of the curve over its severities; lost: what the area is worse than clean. Noise is "
+        "Gaussian, in standard deviations of train, on vectors; at the same steps a growing share "
+        "of words is dropped from bags and sequences. Missing: shares of rows that lose the "
+        "origin, in expectation over what is lost; at random: the first principal component of "
+        "the other origins decides; not at random: that of the origin itself, or the label. "
+        "Every point of every curve is in robustness.csv. Intervals cover the choice of examples, "
+        "not of seeds."
+    ),
+}
+"""Tables from fitted networks that are asked with worse inputs, with what they say."""
+
+
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
     registry: dict[str, Pipeline] = {}
@@ -122,12 +159,13 @@ def register_pipelines() -> dict[str, Pipeline]:
     everything = Pipeline([])
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
-        tables = {**TABLES.get(dataset, {}), **INTERPRETED}
+        tables = {**TABLES.get(dataset, {}), **INTERPRETED, **PERTURBED}
         complete = data + evaluation.compare(
             dataset, FITS[dataset], BASELINES, tables, paired=paired
         )
         embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
         complete += interpretation.interpret(dataset, embedded)
+        complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:

@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 
 from multimodal_study.metrics.classification import BINS, confidence_bins
 from multimodal_study.metrics.registry import METRICS
+from multimodal_study.metrics.statistics import Array
 
 BLUE, VERMILION, GREY, INK = "#0072B2", "#D55E00", "#7A7A7A", "#222222"
 PRINCIPAL = ("accuracy", "macro_f1", "auroc", "quadratic_kappa", "mae", "rmse", "nll", "ece")
@@ -111,42 +112,63 @@ def _legend(
 
 
 def calibration_figure(
-    predictions_by_paradigm: Mapping[str, pd.DataFrame], *, split: str = "test", bins: int = BINS
+    predictions_by_paradigm: Mapping[str, pd.DataFrame],
+    *,
+    split: str = "test",
+    bins: int = BINS,
+    scaled: Mapping[str, pd.DataFrame] | None = None,
 ) -> Figure:
     """Reliability diagram per paradigm: hit rate against mean probability of the predicted class.
 
     The bins are those of the calibration error; the area of a dot is its share of the examples.
     Seeds are pooled.
 
+    Args:
+        predictions_by_paradigm: As they are: filled dots.
+        split: Which rows.
+        bins: Of equal width.
+        scaled: The same after temperature scaling: rings joined by a line; None: not drawn.
+
     Raises:
         ValueError: If there is no paradigm, or predictions without probabilities.
     """
     figure, axes = _grid(list(predictions_by_paradigm), height=2.05)
     for (paradigm, table), axis in zip(predictions_by_paradigm.items(), axes, strict=True):
-        rows = table[table["split"] == split]
-        columns = [name for name in rows.columns if str(name).startswith("p_")]
+        columns = [name for name in table.columns if str(name).startswith("p_")]
         if not columns:
             raise ValueError(f"{paradigm} has no probabilities, a reliability diagram needs them")
-        probabilities = rows[columns].to_numpy(dtype=np.float64)
-        target = rows["target"].to_numpy(dtype=np.int64)
-        confidence, hit, column = confidence_bins(target, probabilities, bins)
-        count = np.bincount(column, minlength=bins)
-        full = count > 0
-        sums = [np.bincount(column, values, minlength=bins)[full] for values in (confidence, hit)]
-        mean, rate = (total / count[full] for total in sums)
         axis.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=(0, (4, 3)))
+        mean, rate, share = _reliability(table, split, columns, bins)
         axis.vlines(
             mean, np.minimum(mean, rate), np.maximum(mean, rate), color=BLUE, lw=1, alpha=0.5
         )
-        axis.scatter(
-            mean, rate, s=6 + 160 * count[full] / count.sum(), color=BLUE, alpha=0.85, lw=0
-        )
+        axis.scatter(mean, rate, s=6 + 160 * share, color=BLUE, alpha=0.85, lw=0)
+        if scaled is not None:
+            mean, rate, share = _reliability(scaled[paradigm], split, columns, bins)
+            axis.plot(mean, rate, color=VERMILION, lw=0.9, zorder=3)
+            ring = {"facecolors": "none", "edgecolors": VERMILION, "lw": 0.9, "zorder": 3}
+            axis.scatter(mean, rate, s=6 + 160 * share, **ring)
         start = math.floor(10 / len(columns)) / 10
         axis.set(xlim=(start, 1.02), ylim=(0, 1.02))
         tidy(axis)
     figure.supxlabel("mean probability of the predicted class", fontsize=9, color=INK)
     figure.supylabel("share of hits", fontsize=9, color=INK)
     return figure
+
+
+def _reliability(
+    table: pd.DataFrame, split: str, columns: list[str], bins: int
+) -> tuple[Array, Array, Array]:
+    """Mean confidence, hit rate and share of the examples of every bin that has some."""
+    rows = table[table["split"] == split]
+    probabilities = rows[columns].to_numpy(dtype=np.float64)
+    target = rows["target"].to_numpy(dtype=np.int64)
+    confidence, hit, column = confidence_bins(target, probabilities, bins)
+    count = np.bincount(column, minlength=bins)
+    full = count > 0
+    sums = [np.bincount(column, values, minlength=bins)[full] for values in (confidence, hit)]
+    mean, rate = (total / count[full] for total in sums)
+    return mean, rate, count[full] / count.sum()
 
 
 def regression_figure(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from multimodal_study.metrics.classification import BINS
 from multimodal_study.metrics.selection import best, deciding
+from multimodal_study.metrics.table import task_of
+from multimodal_study.metrics.temperature import scaled_predictions
 from multimodal_study.reporting import figures
 from multimodal_study.reporting.html import Picture
 from multimodal_study.reporting.retrieval import of_tasks
@@ -33,6 +35,24 @@ def leaderboard_figure_of(
     )
 
 
+def calibration_figure_of(
+    predictions_by_paradigm: Mapping[str, pd.DataFrame],
+    task: Mapping[str, Any],
+    evaluation: Mapping[str, Any],
+) -> Figure:
+    """The reliability diagram, before and after the scaling that validation chooses."""
+    measured = task_of(dict(task))
+    return figures.calibration_figure(
+        predictions_by_paradigm,
+        split=next(iter(evaluation.get("splits", ["test"]))),
+        bins=int(evaluation.get("ece_bins", BINS)),
+        scaled={
+            name: scaled_predictions(table, measured)[0]
+            for name, table in predictions_by_paradigm.items()
+        },
+    )
+
+
 def pictures(
     leaderboard: pd.DataFrame,
     metrics_by_paradigm: Mapping[str, Mapping[str, Any]],
@@ -56,15 +76,14 @@ def pictures(
         )
     ]
     if task["kind"] != "regression":
-        bins = int(evaluation.get("ece_bins", BINS))
         found.append(
             Picture(
-                figures.calibration_figure(predictions_by_paradigm, split=split, bins=bins),
+                calibration_figure_of(predictions_by_paradigm, task, evaluation),
                 "Share of hits against the probability of the predicted class, one panel per"
                 " paradigm. The column ECE sums up the distance to the diagonal.",
                 f"Reliability on {split}, seeds pooled. On the dashed line a paradigm is as often"
-                " right as it says; below it, it is too sure. The area of a dot is its share of"
-                " the examples.",
+                " right as it says; below it, it is too sure. Rings: after temperature scaling,"
+                " fitted on validation. The area of a dot is its share of the examples.",
             )
         )
     if any("train_loss" in table.columns for table in histories.values()):

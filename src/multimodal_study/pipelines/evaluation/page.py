@@ -13,16 +13,16 @@ def draw(
     evaluation: dict[str, Any],
 ) -> tuple[Any, Any]:
     """The leaderboard, and the reliability diagram or its like for a regression, as figures."""
-    from multimodal_study.reporting.figures import calibration_figure, regression_figure
-    from multimodal_study.reporting.pictures import leaderboard_figure_of
+    from multimodal_study.reporting.figures import regression_figure
+    from multimodal_study.reporting.pictures import calibration_figure_of, leaderboard_figure_of
 
-    split = next(iter(evaluation["splits"]))
-    kinds = {cell["task"]["kind"] for cell in metrics.values()}
-    calibrated = regression_figure if kinds == {"regression"} else calibration_figure
-    return (
-        leaderboard_figure_of(leaderboard, metrics, evaluation),
-        calibrated(predictions, split=split, bins=evaluation["ece_bins"]),
-    )
+    task = next(iter(metrics.values()))["task"]
+    if task["kind"] == "regression":
+        split = next(iter(evaluation["splits"]))
+        calibrated = regression_figure(predictions, split=split, bins=evaluation["ece_bins"])
+    else:
+        calibrated = calibration_figure_of(predictions, task, evaluation)
+    return leaderboard_figure_of(leaderboard, metrics, evaluation), calibrated
 
 
 def draw_retrieval(

@@ -9,6 +9,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes, retrieval_tables
+from multimodal_study.pipelines.evaluation.calibration import calibration
 from multimodal_study.pipelines.evaluation.page import (
     draw,
     draw_retrieval,
@@ -24,6 +25,15 @@ RETRIEVAL_KINDS = ("retrieval", "ranks")
 EVALUATION = {"evaluation": "params:evaluation"}
 RECORD = ("ingest_summary", "split_summary", "quarantine")
 MADE = ("leaderboard", "contributions", "significance", "costs")
+SHOWN = {
+    "calibration": (
+        "Are probabilities to be believed? Before, and after temperature scaling (Guo et al., "
+        "2017): one temperature per seed, fitted on validation by the NLL; above 1 a paradigm was "
+        "too sure. Change: after less before, on the same examples and resamples; negative is "
+        "better. The predicted class never changes."
+    ),
+}
+"""Tables made here that the page shows with those of the dataset, with what they say."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,9 @@ def _tables(compared: Compared) -> list[Node]:
     def against_each_other(evaluation: dict[str, Any], **given: Any) -> Any:
         return significance(pick(given, "predictions"), pick(given, "metrics"), evaluation)
 
+    def believed(evaluation: dict[str, Any], **given: Any) -> Any:
+        return calibration(pick(given, "predictions"), pick(given, "metrics"), evaluation)
+
     def costs(**given: Any) -> Any:
         return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
 
@@ -120,6 +133,7 @@ def _tables(compared: Compared) -> list[Node]:
         Node(leaderboard, board, "leaderboard", name="leaderboard"),
         Node(contributions, paired, "contributions", name="contributions"),
         Node(against_each_other, tested, "significance", name="significance"),
+        Node(believed, tested, "calibration", name="calibration"),
         Node(costs, of("fit_cost", "predict_cost"), "costs", name="costs"),
     ]
 
@@ -154,7 +168,8 @@ def _pages(compared: Compared) -> list[Node]:
     def report(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
         kinds = ("metrics", "predictions", "history", "retrieval")
         cells = {kind: pick(given, kind) for kind in kinds}
-        own = {said: given[name] for name, said in compared.tables.items()}
+        shown = {**compared.tables, **SHOWN}
+        own = {said: given[name] for name, said in shown.items()}
         return write_report(dataset, given, cells, evaluation, {"trainer": trainer}, own)
 
     def summarise(evaluation: dict[str, Any], ingest_summary: Any, **given: Any) -> Any:
@@ -163,7 +178,7 @@ def _pages(compared: Compared) -> list[Node]:
     read = {
         **EVALUATION,
         **compared.of("metrics", "predictions", "history", "retrieval"),
-        **{name: name for name in (*MADE, *RECORD, *compared.tables)},
+        **{name: name for name in (*MADE, *SHOWN, *RECORD, *compared.tables)},
         "trainer": "params:trainer",
     }
     summed = {**EVALUATION, **compared.of("metrics"), "ingest_summary": "ingest_summary"}

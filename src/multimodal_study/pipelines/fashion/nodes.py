@@ -56,6 +56,13 @@ def render(ingest: dict[str, Any], seed: int) -> dict[str, Any]:
     return step.render(ingest, seed)
 
 
+def construction(features: Features, rendered: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the task by construction; see the module :mod:`.construction`."""
+    from multimodal_study.pipelines.fashion import construction as step
+
+    return step.construction(rendered, features.description()["task"])
+
+
 def factor_probes(
     features: Features, items: pd.DataFrame, rendered: dict[str, Any], probes: dict[str, Any]
 ) -> pd.DataFrame:

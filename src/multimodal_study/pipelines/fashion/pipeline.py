@@ -1,6 +1,6 @@
 r"""Label files and pictures to features.
 
-render -> locate -> ingest -> split -> enrich -> featurise -> factor_probes
+render -> locate -> ingest -> split -> enrich -> featurise -> factor_probes, construction
   |         |         |  \               |
   |         |         |   \              `- task_rows: how many rows each class has
   |         |         |    `- quarantine, ingest_summary
@@ -15,6 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from multimodal_study.freshness.plan import OBSERVE
 from multimodal_study.pipelines.fashion.featurise import featurise
 from multimodal_study.pipelines.fashion.nodes import (
+    construction,
     enrich,
     factor_probes,
     ingest,
@@ -65,6 +66,7 @@ def create_pipeline() -> Pipeline:
             "features",
             name="featurise",
         ),
+        Node(construction, ["features", "rendered"], "construction", name="construction"),
         Node(
             factor_probes,
             ["features", "items", "rendered", "params:probes"],

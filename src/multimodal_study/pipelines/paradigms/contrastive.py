@@ -12,6 +12,7 @@ from typing import Any
 from kedro.pipeline import Node
 
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
+from multimodal_study.pipelines.paradigms.perturbation import perturbation_node_of_views
 from multimodal_study.pipelines.paradigms.supervised import evaluation_node
 from multimodal_study.pipelines.paradigms.views import see_through
 
@@ -69,6 +70,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
             name="predict",
         ),
         evaluation_node(),
+        perturbation_node_of_views(load, _seen),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from kedro.pipeline import Node
 
 from multimodal_study.pipelines.paradigms.cells import fit_sequences, predict_sequences
+from multimodal_study.pipelines.paradigms.perturbation import perturbation_node_of_texts
 from multimodal_study.pipelines.paradigms.supervised import evaluation_node
 
 
@@ -65,4 +66,5 @@ def end_to_end(name: str, load: Callable[[], Any]) -> list[Node]:
             name="predict",
         ),
         evaluation_node(),
+        perturbation_node_of_texts(load),
     ]

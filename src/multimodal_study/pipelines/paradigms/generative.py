@@ -8,6 +8,7 @@ from typing import Any
 from kedro.pipeline import Node
 
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
+from multimodal_study.pipelines.paradigms.perturbation import perturbation_node
 from multimodal_study.pipelines.paradigms.supervised import evaluation_node
 
 VAE = "mvae"
@@ -64,6 +65,7 @@ def generative(name: str, load: Callable[[], Any], *, weighs_task: bool = False)
             name="predict",
         ),
         evaluation_node(),
+        perturbation_node(load),
     ]
 
 

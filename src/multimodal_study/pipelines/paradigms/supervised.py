@@ -9,6 +9,7 @@ from kedro.pipeline import Node
 
 from multimodal_study.pipelines.evaluation import nodes
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
+from multimodal_study.pipelines.paradigms.perturbation import perturbation_node
 
 
 def supervised(
@@ -50,6 +51,7 @@ def supervised(
             name="predict",
         ),
         evaluation_node(),
+        perturbation_node(load),
     ]
 
 
