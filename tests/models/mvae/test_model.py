@@ -27,6 +27,7 @@ VARIANTS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "poe random subsets": ("poe", 0, {"subsets": 2}),
     "moe iwae": ("moe", 0, {"estimator": "iwae", "samples": 3}),
     "moe dreg": ("moe", 0, {"estimator": "dreg", "samples": 3}),
+    "moe iwae pooled": ("moe", 0, {"estimator": "iwae", "samples": 3, "pooled": True}),
     "moe private iwae": ("moe", 2, {"estimator": "iwae", "samples": 3}),
     "mopoe dreg": ("mopoe", 0, {"estimator": "dreg", "samples": 3}),
     "mopoe one component": ("mopoe", 0, {"one_component": True}),
@@ -348,26 +349,47 @@ def test_mopoe_of_one_modality_has_the_bound_of_poe_of_one() -> None:
     torch.testing.assert_close(values[0], values[1])
 
 
-def test_dreg_and_iwae_have_one_value_and_dreg_has_no_score_term() -> None:
+@pytest.mark.parametrize("pooled", [False, True])
+def test_dreg_and_iwae_have_one_value_and_dreg_has_no_score_term(pooled: bool) -> None:
     model, x = build("moe"), inputs()
+    chosen = [Objective(estimator=e, samples=5, pooled=pooled) for e in ("iwae", "dreg")]
     values = []
-    for estimator in ("iwae", "dreg"):
+    for objective in chosen:
         torch.manual_seed(0)
-        values.append(model.objective(x, None, Objective(estimator=estimator, samples=5)).objective)
+        values.append(model.objective(x, None, objective).objective)
     torch.testing.assert_close(values[0], values[1])
     # Both estimate one gradient: their means agree within Monte Carlo error.
     weight = model.coder.encoders["text"][0].bias
-    grads: dict[str, Tensor] = {}
-    for estimator in ("iwae", "dreg"):
+    grads = []
+    for objective in chosen:
         found = []
         for seed in range(400):
             torch.manual_seed(seed)
-            value = model.objective(x, None, Objective(estimator=estimator, samples=2)).objective
+            value = model.objective(x, None, objective).objective
             found.append(torch.autograd.grad(value.sum(), weight)[0])
-        grads[estimator] = torch.stack(found)
-    difference = grads["iwae"].mean(0) - grads["dreg"].mean(0)
-    error = ((grads["iwae"].var(0) + grads["dreg"].var(0)) / 400).sqrt()
+        grads.append(torch.stack(found))
+    difference = grads[0].mean(0) - grads[1].mean(0)
+    error = ((grads[0].var(0) + grads[1].var(0)) / 400).sqrt()
     assert (difference.abs() < 5 * error).all()
+
+
+def test_bounds_by_component_are_averaged_and_lie_below_the_pooled_one() -> None:
+    model, x = build("moe"), inputs()
+    found = {}
+    for pooled in (False, True):
+        torch.manual_seed(0)
+        objective = Objective(estimator="iwae", samples=4, pooled=pooled)
+        found[pooled] = model.objective(x, None, objective).objective
+    # The logarithm of a mean is above the mean of logarithms, row by row.
+    assert (found[False] < found[True]).all()
+    # A row that has one modality has one component, and then the two are one.
+    alone = {name: torch.full((6,), name == "text") for name in WIDTHS}
+    values = []
+    for pooled in (False, True):
+        torch.manual_seed(0)
+        objective = Objective(estimator="dreg", samples=4, pooled=pooled)
+        values.append(model.objective(x, alone, objective).objective)
+    torch.testing.assert_close(values[0], values[1])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, None])

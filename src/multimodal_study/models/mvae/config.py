@@ -43,6 +43,9 @@ class Config:
     """``moe``, ``mopoe``: ``elbo``, ``iwae`` or ``dreg``."""
     samples: int
     """Draws per component of ``iwae`` and ``dreg``."""
+    pooled: bool
+    """``iwae``, ``dreg``: one bound over the draws of all components, in place of the mean of
+    their bounds."""
     one_component: bool
     """``moe``, ``mopoe`` with ``elbo``: decode one component per row in place of all."""
     alpha: float

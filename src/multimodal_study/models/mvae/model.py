@@ -39,6 +39,8 @@ class Objective:
     estimator: Estimator = "elbo"
     samples: int = 1
     """Draws per component of ``iwae`` and ``dreg``."""
+    pooled: bool = False
+    """``iwae``, ``dreg``: one bound over all components, in place of the mean of their bounds."""
     one_component: bool = False
     """Decode one component of a mixture per row in place of all (``elbo``)."""
     alpha: float = 0.9
@@ -170,7 +172,13 @@ class MultimodalVAE(nn.Module):
             if doubly and self.private_dim:
                 raise ValueError("dreg needs private_dim 0; use iwae with private latents")
             return objectives.importance(
-                posterior, subsets, score, weights, samples=objective.samples, doubly=doubly
+                posterior,
+                subsets,
+                score,
+                weights,
+                samples=objective.samples,
+                doubly=doubly,
+                pooled=objective.pooled,
             )
         if self.coder.aggregation == "mvtcae":
             found = self.coder.posterior(code, subsets)

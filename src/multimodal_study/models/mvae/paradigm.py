@@ -140,6 +140,7 @@ class MVAE(FusionModule):
                 config.subsets,
                 config.estimator,
                 config.samples,
+                config.pooled,
                 config.one_component,
                 config.alpha,
             ),
