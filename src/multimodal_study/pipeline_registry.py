@@ -86,6 +86,11 @@ PAIRED = ("fashion",)
 CONSTRUCTED = ("fashion",)
 """Datasets with a ``construction``: what it says of a task stands beside what is measured."""
 
+EXPLAINED: dict[str, tuple[str, ...]] = {
+    "fashion": ("early", "late", "intermediate", "vilbert", "clip"),
+}
+"""Datasets that know where in a picture the evidence is, and the paradigms that are asked."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -93,6 +98,23 @@ TABLES: dict[str, dict[str, str]] = {
             "What a linear probe on frozen vectors reads of each factor, on test, against what the "
             "construction says. Chance: the share of the most frequent value. The p-value is that "
             "of an exact one-sided test against it; verdicts correct for the number of probes."
+        ),
+        "localisation": (
+            "Whether maps point at the region that shows what decides the class, on test pictures "
+            "that a paradigm classifies rightly; described: at what the text speaks of, for the "
+            "match of picture and text. Pointing: the highest point lies in the region or within "
+            "the margin; mass: share of the map in the region. Random and constant maps cannot "
+            "know, centre always points at the middle, scrambled is Grad-CAM of the network "
+            "without what it learnt. Blind: the better of random and constant on the same "
+            "questions; the gain is over it. Means over seeds; intervals over examples."
+        ),
+        "explanation_tests": (
+            "Tests of the same maps without ground truth. Areas under the curves of deletion "
+            "(lower is better) and insertion (higher is better) of cells of the picture, for the "
+            "probability of the class against those that it is told from; the gain is that of "
+            "insertion less deletion over a random order, which is also that of a constant map. "
+            "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
+            "maps that ignore what was learnt."
         ),
     },
     "movielens": {
@@ -166,6 +188,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
         complete += interpretation.interpret(dataset, embedded)
         complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
+        if dataset in EXPLAINED:
+            complete += interpretation.explain(dataset, EXPLAINED[dataset])
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:

@@ -70,3 +70,16 @@ def factor_probes(
     from multimodal_study.pipelines.fashion import probes as step
 
     return step.factor_probes(features, items, rendered, probes)
+
+
+def evidence(
+    table: pd.DataFrame,
+    items: pd.DataFrame,
+    rendered: dict[str, Any],
+    task: dict[str, Any],
+    ingest_summary: dict[str, Any],
+) -> pd.DataFrame:
+    """Where in each picture stands what its label was made of; see the module :mod:`.evidence`."""
+    from multimodal_study.pipelines.fashion import evidence as step
+
+    return step.evidence(table, items, rendered, task, ingest_summary)

@@ -1,9 +1,10 @@
 r"""Label files and pictures to features.
 
 render -> locate -> ingest -> split -> enrich -> featurise -> factor_probes, construction
-  |         |         |  \               |
-  |         |         |   \              `- task_rows: how many rows each class has
-  |         |         |    `- quarantine, ingest_summary
+  |         |         |  \               |- evidence: where in a picture its label shows
+  |         |         |   \              |
+  |         |         |    \             `- task_rows: how many rows each class has
+  |         |         |     `- quarantine, ingest_summary
   |         `- source_files: what lies on disk, by content
   `- rendered: the tree of drawn garments, where that is the source
 
@@ -17,6 +18,7 @@ from multimodal_study.pipelines.fashion.featurise import featurise
 from multimodal_study.pipelines.fashion.nodes import (
     construction,
     enrich,
+    evidence,
     factor_probes,
     ingest,
     locate,
@@ -72,6 +74,12 @@ def create_pipeline() -> Pipeline:
             ["features", "items", "rendered", "params:probes"],
             "factor_probes",
             name="factor_probes",
+        ),
+        Node(
+            evidence,
+            ["table", "items", "rendered", "params:task", "ingest_summary"],
+            "evidence",
+            name="evidence",
         ),
     ]
     return Pipeline(nodes, namespace=NAME, parameters=set(GLOBAL), tags={NAME, "data"})

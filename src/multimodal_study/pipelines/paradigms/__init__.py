@@ -131,6 +131,15 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "clip": lambda: contrastive("clip", _clip),
 }
 
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "early": _early,
+    "late": _late,
+    "intermediate": _intermediate,
+    "vilbert": _vilbert,
+    "clip": _clip,
+}
+"""Paradigms that interpretation rebuilds: what imports the network and its ``Config``."""
+
 BASELINES = ("majority", "metadata_only", "tfidf", "logistic", "biases", "biased_mf")
 """Rows that learn no representation of contents: the strongest stands beside every paradigm."""
 
@@ -146,4 +155,4 @@ def cell(dataset: str, paradigm: str, *, paired: bool = False) -> Pipeline:
     return instantiate(nodes, dataset=dataset, paradigm=paradigm)
 
 
-__all__ = ["BASELINES", "PARADIGMS", "cell", "linear_maps"]
+__all__ = ["BASELINES", "NETWORKS", "PARADIGMS", "cell", "linear_maps"]

@@ -35,7 +35,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
         seed: int,
     ) -> Any:
         chosen = {**parameters, **overrides.get(name, {})}
-        seen = _seen(features, table, source_files, chosen)
+        seen = seen_by_towers(features, table, source_files, chosen)
         return fit_cell(load(), seen, chosen, trainer, seed)
 
     def predict(
@@ -45,7 +45,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
         weights: Any,
         config: dict[str, Any],
     ) -> Any:
-        seen = _seen(features, table, source_files, config["parameters"])
+        seen = seen_by_towers(features, table, source_files, config["parameters"])
         return predict_cell(load(), seen, weights, config)
 
     return [
@@ -74,7 +74,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
     ]
 
 
-def _seen(features: Any, table: Any, source_files: dict[str, Any], parameters: Any) -> Any:
+def seen_by_towers(features: Any, table: Any, source_files: dict[str, Any], parameters: Any) -> Any:
     """What the towers read; sequences that no tower attends to are summarised once."""
     seen = see_through(features, table, source_files, parameters)
     if parameters["heads"] or (parameters["model"] is not None and parameters["mode"] == "full"):
