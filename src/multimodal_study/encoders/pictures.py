@@ -127,15 +127,9 @@ def load_picture(
     *,
     root: Path | None = None,
     at_least: tuple[int, int] | None = None,
-    max_pixels: int = MAX_PIXELS,
-    max_bytes: int = MAX_BYTES,
 ) -> Pixels:
-    """Pixels of a picture as a viewer shows them: uint8 RGB ``[height, width, 3]``.
-
-    The arguments and errors are those of :func:`open_picture`.
-    """
-    limits = {"max_pixels": max_pixels, "max_bytes": max_bytes}
-    return np.asarray(open_picture(path, root=root, at_least=at_least, **limits))
+    """:func:`open_picture` as uint8 RGB ``[height, width, 3]``."""
+    return np.asarray(open_picture(path, root=root, at_least=at_least))
 
 
 def open_picture(

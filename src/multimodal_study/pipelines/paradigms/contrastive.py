@@ -70,7 +70,7 @@ def contrastive(name: str, load: Callable[[], Any]) -> list[Node]:
             name="predict",
         ),
         evaluation_node(),
-        perturbation_node_of_views(load, _seen),
+        perturbation_node_of_views(load, seen_by_towers),
     ]
 
 
