@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
@@ -26,6 +27,8 @@ OVERRIDES = "overrides"
 """Key of a dataset's parameters below which those of any paradigm may stand."""
 
 
+RUN = "run_record"
+"""Catalogue name of the record of the run."""
 MIRRORED = {"evaluate": "metrics", "retrieve": "retrieval"}
 """Last part of a node's name to the output that MLflow mirrors."""
 IDENTITY = ("dataset", "paradigm")
@@ -49,6 +52,30 @@ class RejectUnknownParameters:
             merge_strategy={"parameters": "soft"},
         )
         reject_unknown(given, files["parameters"])
+
+
+class RecordRun:
+    """Tells the pages which run made them: what was asked for, commit and machine."""
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Put the record of the run where nodes can read it; it decides nothing about freshness."""
+        if RUN not in catalog:
+            return
+        import mlflow
+
+        from multimodal_study.reporting.provenance import run_record
+
+        active = mlflow.active_run()
+        asked = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+        catalog[RUN] = run_record(
+            Path(run_params["project_path"]),
+            str(run_params["run_id"]),
+            run_params.get("env"),
+            [str(name) for name in asked if name and name != "__default__"],
+            dict(_leaves(run_params.get("runtime_params") or {})),
+            None if active is None else str(active.info.run_id),
+        )
 
 
 def reject_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -23,9 +23,11 @@ from multimodal_study.pipelines import (
     lambda_study,
     movielens,
     perturbation,
+    report,
     reproduction,
 )
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
+from multimodal_study.reporting.shown import Shown
 
 DATASETS = {
     "amazon": amazon.create_pipeline,
@@ -140,6 +142,24 @@ INTERPRETED: dict[str, str] = {
 }
 """Tables that interpretation makes of every dataset, with what they say."""
 
+PERTURBED_FIGURES: dict[str, Shown] = {
+    "robustness_figure": Shown(
+        "Robustness",
+        "The deciding metric on test against the severity of what was done to an origin, means "
+        "over seeds with their interval. A panel per perturbation and origin.",
+        "Curves of the deciding metric over the severity of noise and of missing modalities, one "
+        "line per paradigm. The table of areas sums each of them up.",
+    ),
+}
+"""Figures from fitted networks that are asked with worse inputs, with their words."""
+
+FIGURES: dict[str, dict[str, Shown]] = {}
+"""Figures of a dataset that its page shows, by their name in the catalogue, with their words; one
+that names a paradigm also stands on the page of that paradigm."""
+
+OVER_ALL: dict[str, str] = {}
+"""Tables over all datasets that the overview shows: catalogue name to what they say."""
+
 
 PERTURBED: dict[str, str] = {
     "modality_worth": (
@@ -182,8 +202,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
         tables = {**TABLES.get(dataset, {}), **INTERPRETED, **PERTURBED}
+        compared = evaluation.Compared(dataset, FITS[dataset], BASELINES, tables, paired)
         complete = data + evaluation.compare(
             dataset, FITS[dataset], BASELINES, tables, paired=paired
+        )
+        complete += report.write(
+            compared, figures={**PERTURBED_FIGURES, **FIGURES.get(dataset, {})}
         )
         embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
         complete += interpretation.interpret(dataset, embedded)
@@ -194,13 +218,15 @@ def register_pipelines() -> dict[str, Pipeline]:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
+            placed += report.describe(dataset, paradigm, fitted=paradigm not in BASELINES)
             registry[f"{dataset}_{paradigm}"] = placed
             rows[paradigm] += placed
             complete += placed
         registry[f"{dataset}_data"] = data
         if "hybrid" in FITS[dataset]:
-            registry[f"{dataset}_lambda"] = data + lambda_study.create_pipeline(dataset)
-        complete += evaluation.front_page(dataset)
+            study = lambda_study.create_pipeline(dataset) + report.lambda_page(dataset)
+            registry[f"{dataset}_lambda"] = data + study
+        complete += report.front_page(dataset, OVER_ALL)
         registry[f"{dataset}_all"] = complete
         if dataset not in ON_REQUEST:
             everything += complete

@@ -20,7 +20,7 @@ Scorer = Callable[[Array], Array]
 """Users ``[n]`` to a score of every item ``[n, i]``, the highest first in the list."""
 
 
-PER_USER = ("recall", "recall_capped", "ndcg", "reciprocal_rank", "popularity")
+PER_USER = ("recall", "recall_capped", "hit", "ndcg", "reciprocal_rank", "popularity")
 """Metrics of a user's list, averaged over users."""
 
 
@@ -34,6 +34,8 @@ class TopN:
     """Hits / positives."""
     recall_capped: Array
     """Hits / min(positives, depth): 1 can be reached whatever the number of positives."""
+    hit: Array
+    """1 where the list has a positive at all, else 0: what others call hit rate."""
     ndcg: Array
     """Binary gains, discount ``log2(rank + 1)``, ideal of min(positives, depth) hits."""
     reciprocal_rank: Array
@@ -124,6 +126,7 @@ def _summary(
         users,
         found / positives,
         found / capped,
+        hits.any(1).astype(np.float64),
         hits @ discount / ideal,
         first,
         popularity,

@@ -231,7 +231,10 @@ def history_figure(histories: Mapping[str, pd.DataFrame]) -> Figure:
         Line2D([], [], color=BLUE, lw=1.2, label="validation"),
         Line2D([], [], color=VERMILION, marker="D", ms=4, lw=0, label="kept epoch"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
+    columns = 3 if len(trained) > 1 else 1
+    figure.legend(
+        handles=handles, loc="outside upper center", ncols=columns, frameon=False, fontsize=8
+    )
     return figure
 
 

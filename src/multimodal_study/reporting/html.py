@@ -1,29 +1,34 @@
-"""Self-contained pages: no script, no address outside the page, every text escaped."""
+"""The page of one dataset, and what the other pages say about it; every text is escaped."""
 
 from __future__ import annotations
 
-import base64
-import io
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from multimodal_study.metrics.registry import METRICS, metrics_for
 from multimodal_study.metrics.selection import best, deciding, mean
 from multimodal_study.reporting import retrieval
+from multimodal_study.reporting.render import (
+    cell,
+    flat,
+    in_sentence,
+    interval,
+    number,
+    page,
+    records,
+    signed,
+    svg,
+    versions,
+)
+from multimodal_study.reporting.shown import Drawn, Plot, Said, command_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PACKAGES = (
-    "multimodal-study", "kedro", "mlflow", "torch", "pytorch-lightning", "transformers",
-    "onnxruntime", "scikit-learn", "numpy", "pandas", "polars", "duckdb",
-)  # fmt: skip
+__all__ = ["cell", "in_sentence", "interval", "number", "signed", "versions"]
+
 EXAMPLES = 20
 """Quarantined rows that a page quotes."""
 
@@ -53,8 +58,8 @@ class DataRecord:
     """``strategy``, and ``rows``, ``clusters``, ``digests`` by split."""
     quarantine: pd.DataFrame | None = None
     """Refused rows; the first are quoted."""
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Tables of the dataset's own, by what they say; an empty one is not shown."""
+    tables: Mapping[str, Said] = field(default_factory=dict)
+    """Tables that were handed over, by their name in the catalogue; an empty one is not shown."""
 
 
 @dataclass(frozen=True)
@@ -73,45 +78,61 @@ class Settings:
     evaluation: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Shown flat, ``trainer.seeds`` and so on."""
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """The run that made the page, as ``reporting.provenance`` records it."""
 
 
-def dataset_report(
+def dataset_report(  # noqa: PLR0917
     dataset: str,
     results: Results,
     data: DataRecord,
     pictures: list[Picture],
     settings: Settings,
+    drawn: Sequence[Drawn] = (),
+    plots: Sequence[Plot] = (),
 ) -> str:
-    """The page of one dataset, as HTML."""
+    """The page of one dataset, as HTML.
+
+    Args:
+        dataset: Its name.
+        results: What the evaluation made.
+        data: What is known about the rows.
+        pictures: Figures that stand in the page itself.
+        settings: How the study was run.
+        drawn: Pictures in files beside the page.
+        plots: Interactive figures, drawn by ``assets/site.js``.
+    """
     task = dict(next(iter(results.metrics_by_paradigm.values()))["task"])
     metrics = metrics_for(task["kind"], int(settings.evaluation.get("ece_bins", 15)))
-    return (
-        _environment()
-        .get_template("dataset.html.jinja")
-        .render(
-            summary=dataset_summary(
-                dataset, results.metrics_by_paradigm, settings.evaluation, data.ingest
-            ),
-            task=task,
-            metrics=metrics,
-            boards=_boards(results, task["decides"]),
-            contributions=_records(retrieval.of_tasks(results.contributions)),
-            significance=[] if results.significance is None else _records(results.significance),
-            retrieval=_retrieval(results, settings),
-            headline=[task["decides"], "accuracy"],
-            costs=_records(results.costs),
-            files=_files(data.ingest),
-            ingest=data.ingest,
-            split=data.split,
-            quarantine=None
-            if data.quarantine is None
-            else _records(data.quarantine.head(EXAMPLES)),
-            tables=[(said, _records(own)) for said, own in data.tables.items() if len(own)],
-            pictures=[(_svg(one.figure), one.alt, one.caption) for one in pictures],
-            evaluation=settings.evaluation,
-            parameters=flat(settings.parameters),
-            versions=versions(),
-        )
+    return page(
+        "dataset.html.jinja",
+        summary=dataset_summary(
+            dataset, results.metrics_by_paradigm, settings.evaluation, data.ingest
+        ),
+        task=task,
+        metrics=metrics,
+        boards=_boards(results, task["decides"]),
+        contributions=records(retrieval.of_tasks(results.contributions)),
+        significance=[] if results.significance is None else records(results.significance),
+        retrieval=_retrieval(results, settings),
+        headline=[task["decides"], "accuracy"],
+        costs=records(results.costs),
+        files=_files(data.ingest),
+        ingest=data.ingest,
+        split=data.split,
+        quarantine=None if data.quarantine is None else records(data.quarantine.head(EXAMPLES)),
+        tables=[
+            (name, one.words, records(one.table))
+            for name, one in data.tables.items()
+            if len(one.table)
+        ],
+        pictures=[(svg(one.figure), one.alt, one.caption) for one in pictures],
+        drawn=drawn,
+        plots=plots,
+        evaluation=settings.evaluation,
+        parameters=flat(settings.parameters),
+        run=settings.run,
+        made_by=lambda table: command_of(settings.run, f"{dataset}_all", f"{dataset}.{table}"),
     )
 
 
@@ -153,76 +174,13 @@ def dataset_summary(
     }
 
 
-def index_report(summaries: list[Mapping[str, Any]]) -> str:
-    """The front page: one entry per :func:`dataset_summary`, linking to ``<dataset>.html``."""
-    return (
-        _environment()
-        .get_template("index.html.jinja")
-        .render(summaries=summaries, versions=versions())
-    )
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of the packages that can change a number."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """``{"a": {"b": 1}}`` as ``{"a.b": 1}``."""
-    result: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            result |= flat(value, f"{name}.")
-        else:
-            result[name] = value
-    return result
-
-
-def number(value: Any, digits: int = 3) -> str:
-    """A number with ``digits`` decimals, or a dash where there is none."""
-    if value is None or math.isnan(value):
-        return "\u2013"
-    return f"{value:,.{digits}f}"
-
-
-def cell(value: Any) -> str:
-    """A cell of a table of any kind: whole numbers whole, others with three decimals."""
-    if isinstance(value, float):
-        return number(value, 0 if value.is_integer() else 3)
-    return str(value)
-
-
-def interval(row: Mapping[str, Any], digits: int = 3) -> str:
-    """``[low, high]`` of a row, empty where there is none."""
-    if row["low"] is None or math.isnan(row["low"]):
-        return ""
-    return f"[{number(row['low'], digits)}, {number(row['high'], digits)}]"
-
-
-def in_sentence(label: str) -> str:
-    """A label inside a sentence: ``Macro F1`` as ``macro F1``, ``AUROC`` unchanged."""
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign."""
-    return f"{value:+.{digits}f}" if math.isfinite(value) else number(value)
-
-
 def _boards(results: Results, decides: str) -> list[dict[str, Any]]:
     """Per split, the metrics and per paradigm the row of each metric and the range of its seeds."""
     boards = []
     for split, table in retrieval.of_tasks(results.leaderboard).groupby("split", sort=False):
         rows: list[dict[str, Any]] = []
         for paradigm, own in table.groupby("paradigm", sort=False):
-            cells = {str(row["metric"]): row for row in _records(own)}
+            cells = {str(row["metric"]): row for row in records(own)}
             by_seed = results.metrics_by_paradigm[str(paradigm)]["per_seed"][split].values()
             seeds = [values[decides] for values in by_seed if decides in values]
             rows.append({"paradigm": paradigm, "cells": cells, "seeds": seeds})
@@ -242,7 +200,7 @@ def _retrieval(results: Results, settings: Settings) -> dict[str, Any] | None:
     figure = retrieval.retrieval_figure(results.leaderboard, given, confidence=confidence)
     alt = "Recall with its interval for every paradigm. The table above has the same numbers."
     caption = "Recall at 1 and 10, duplicates counted as positives; the dashed line is chance."
-    return {**found, "picture": (_svg(figure), alt, caption)}
+    return {**found, "picture": (svg(figure), alt, caption)}
 
 
 def _files(ingest: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -251,37 +209,3 @@ def _files(ingest: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         {**file, "adds_up": file["rows_read"] == sum(file[name] for name in counts)}
         for file in (ingest or {}).get("files", [])
     ]
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
-    return rows
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as a data address of an SVG, the same bytes for figures made alike."""
-    from matplotlib import rc_context
-
-    stream = io.BytesIO()
-    with rc_context({"svg.hashsalt": "multimodal-study"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode()
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("multimodal_study.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "number": number,
-        "cell": cell,
-        "interval": interval,
-        "in_sentence": in_sentence,
-        "signed": signed,
-    }
-    environment.globals["labels"] = {name: metric.label for name, metric in METRICS.items()}
-    return environment

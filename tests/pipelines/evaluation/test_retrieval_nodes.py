@@ -16,7 +16,7 @@ from kedro.runner import SequentialRunner
 from multimodal_study.contract import Features, Modality, Task
 from multimodal_study.data.gallery import gallery_of, matches_to_save, saved_matches
 from multimodal_study.metrics.retrieval import retrieval_metrics
-from multimodal_study.pipelines.evaluation import compare
+from multimodal_study.pipelines.evaluation import Compared, compare
 from multimodal_study.pipelines.evaluation.nodes import CONTRIBUTIONS, LEADERBOARD
 from multimodal_study.pipelines.evaluation.retrieval import (
     LINEAR_MAPS,
@@ -29,6 +29,7 @@ from multimodal_study.pipelines.evaluation.retrieval_tables import (
     with_retrieval_differences,
 )
 from multimodal_study.pipelines.paradigms import BASELINES, cell, linear_maps
+from multimodal_study.pipelines.report import describe, write
 from test_configuration import ROOT, parameters
 
 PAIR = ("image", "text")
@@ -223,9 +224,12 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     known["trainer"]["checkpoints"] = str(tmp_path)
     names = ("majority", "text_only", "early")
     pipe = compare("study", names, BASELINES, {}, paired=True) + linear_maps("study")
+    pipe += write(Compared("study", names, BASELINES, {}, paired=True))
     pipe += sum((cell("study", name, paired=True) for name in names), pipe)
+    pipe += sum((describe("study", n, fitted=n not in BASELINES) for n in names), pipe)
     data = {f"params:{key}": value for key, value in known.items()} | {
         "study.features": paired(),
+        "run_record": {"run_id": "r1", "commit": "not a git checkout"},
         "params:study.overrides": {},
         "params:study.comparisons": [],
         "study.quarantine": pl.LazyFrame({"reason": ["none"]}),
@@ -239,9 +243,18 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     assert "text_only: not applicable: it does not read image." in page
     assert "mapped; ridge towards" in page
     assert page.count('<th scope="row">chance') == 1
-    board = page[page.index("<h2>Leaderboard") : page.index("<h2>What is added")]
+    board = page[page.index(">Leaderboard</h2>") : page.index(">What is added by what</h2>")]
     assert "R@1" not in board
     assert outputs["study.retrieval_figure"].load() is not None
+    entry = outputs["study_summary"].load()
+    assert json.loads(json.dumps(entry, allow_nan=False)) == entry
+    assert set(entry["retrieval"]["spaces"]) >= {"early", "ridge", "cca"}
+    assert entry["cells"]["early"]["run"]["run_id"] == "r1"
+    assert entry["cells"]["early"]["tensors"]["head.weight"][0] == 2
+    assert entry["cells"]["majority"]["tensors"] == {}
+    assert {row["question"] for row in entry["answers"]} == {"fusion", "baseline"}
+    assert entry["card"]["examples"]["test"] > 0
+    assert "early" in entry["histories"]
     patterns = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text())
     assert {"{dataset}.{paradigm}.retrieval", "{dataset}.retrieval_figure"} <= set(patterns)
 

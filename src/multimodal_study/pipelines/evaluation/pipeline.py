@@ -1,8 +1,8 @@
-"""The leaderboard, the contributions, the costs and the report of one dataset."""
+"""The leaderboard, the contributions, the tests and the costs of one dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes, retrieval_tables
 from multimodal_study.pipelines.evaluation.calibration import calibration
-from multimodal_study.pipelines.evaluation.page import (
-    draw,
-    draw_retrieval,
-    write_front_page,
-    write_report,
-    write_summary,
-)
+from multimodal_study.pipelines.evaluation.page import draw, draw_retrieval
 from multimodal_study.pipelines.evaluation.retrieval import LINEAR_MAPS
 from multimodal_study.pipelines.evaluation.significance import significance
 
@@ -85,15 +79,13 @@ def compare(
 ) -> Pipeline:
     """Compare all cells of ``dataset``; the arguments are those of :class:`Compared`."""
     compared = Compared(dataset, paradigms, unfitted, tables, paired)
-    made = [*_tables(compared), *_figures(compared), *_pages(compared)]
-    record = {name: f"{dataset}.{name}" for name in (*RECORD, *tables)}
+    template = Pipeline([*_tables(compared), *_figures(compared)])
+    cells = compared.cells()
     return Pipeline(
-        made,
+        template,
         namespace=dataset,
-        inputs={**compared.cells(), **record},
-        # The front page belongs to no dataset, and a name with a dot would say that it did.
-        outputs={"summary": f"{dataset}_summary"},
-        parameters={"params:evaluation", "params:trainer"},
+        inputs={name: cells[name] for name in template.inputs() if name in cells},
+        parameters={"params:evaluation"},
         tags={dataset, "evaluation"},
     )
 
@@ -160,51 +152,3 @@ def _figures(compared: Compared) -> list[Node]:
         read = {**drawn, **compared.of("retrieval")}
         made.append(Node(retrieval_figure, read, "retrieval_figure", name="retrieval_figure"))
     return made
-
-
-def _pages(compared: Compared) -> list[Node]:
-    dataset, pick = compared.dataset, compared.pick
-
-    def report(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
-        kinds = ("metrics", "predictions", "history", "retrieval")
-        cells = {kind: pick(given, kind) for kind in kinds}
-        shown = {**compared.tables, **SHOWN}
-        own = {said: given[name] for name, said in shown.items()}
-        return write_report(dataset, given, cells, evaluation, {"trainer": trainer}, own)
-
-    def summarise(evaluation: dict[str, Any], ingest_summary: Any, **given: Any) -> Any:
-        return write_summary(dataset, pick(given, "metrics"), evaluation, ingest_summary)
-
-    read = {
-        **EVALUATION,
-        **compared.of("metrics", "predictions", "history", "retrieval"),
-        **{name: name for name in (*MADE, *SHOWN, *RECORD, *compared.tables)},
-        "trainer": "params:trainer",
-    }
-    summed = {**EVALUATION, **compared.of("metrics"), "ingest_summary": "ingest_summary"}
-    return [
-        Node(summarise, summed, "summary", name="summarise"),
-        Node(report, read, "report", name="report"),
-    ]
-
-
-def front_page(dataset: str) -> Pipeline:
-    """The report's first page after ``dataset`` was evaluated, with all that others left there.
-
-    Every dataset has such a node, so that runs of several may be joined; the last one to run sees
-    the summaries of all.
-    """
-
-    # Summaries are read through the folder; the input only says that the page comes after it.
-    def front_page(evaluated_datasets: Mapping[str, Callable[[], Any]], _summary: Any) -> str:
-        return write_front_page(evaluated_datasets)
-
-    read = ["evaluated_datasets", f"{dataset}_summary"]
-    node = Node(
-        front_page,
-        read,
-        f"{dataset}_report_index",
-        name=f"{dataset}_front_page",
-        tags=["evaluation"],
-    )
-    return Pipeline([node])

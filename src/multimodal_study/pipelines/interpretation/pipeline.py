@@ -8,6 +8,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.networks import fitted_cells
+from multimodal_study.pipelines.interpretation.latent_map import latent_map
 from multimodal_study.pipelines.interpretation.nodes import latent_structure
 from multimodal_study.pipelines.paradigms import NETWORKS
 from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
@@ -15,7 +16,7 @@ from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
 SEEN = {"clip": seen_by_towers}
 """Paradigms that do not read the features as they are, and how they do."""
 SAVED = ("weights", "config")
-PARAMETERS = ("params:interpretation", "params:evaluation")
+PARAMETERS = ("params:interpretation", "params:evaluation", "params:seed")
 
 
 def explain(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
@@ -61,10 +62,21 @@ def interpret(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
         embeddings = {name: given[f"{name}_embeddings"] for name in paradigms}
         return latent_structure(features, embeddings, interpretation, evaluation)
 
-    read = {name: name for name in ("features", *cells)}
-    read |= {name.removeprefix("params:"): name for name in PARAMETERS}
+    def mapped(features: Any, interpretation: dict[str, Any], seed: int, **given: Any) -> Any:
+        embeddings = {name: given[f"{name}_embeddings"] for name in paradigms}
+        return latent_map(features, embeddings, interpretation, seed)
+
+    def read(*parameters: str) -> dict[str, str]:
+        named = {name.removeprefix("params:"): name for name in parameters}
+        return {name: name for name in ("features", *cells)} | named
+
+    measured = read("params:interpretation", "params:evaluation")
+    drawn = read("params:interpretation", "params:seed")
     return Pipeline(
-        [Node(structure, read, "latent_structure", name="latent_structure")],
+        [
+            Node(structure, measured, "latent_structure", name="latent_structure"),
+            Node(mapped, drawn, "latent_map", name="latent_map"),
+        ],
         namespace=dataset,
         inputs={"features": f"{dataset}.features", **cells},
         parameters=set(PARAMETERS),

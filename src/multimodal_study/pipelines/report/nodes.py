@@ -1,0 +1,171 @@
+"""Pages and chapters from the tables of the study, free of Kedro."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multimodal_study.reporting.html import DataRecord, Results
+    from multimodal_study.reporting.shown import Shown
+
+Lazy = Mapping[str, Callable[[], Any]]
+"""By folder, what loads a file of it."""
+Cells = Mapping[str, Mapping[str, Any]]
+"""Kind of output to its values by paradigm."""
+
+
+def gallery(figures: Mapping[str, Any], words: Mapping[str, Shown]) -> dict[str, bytes]:
+    """Files beside the pages for all figures that were handed over, by name."""
+    from multimodal_study.reporting.shown import picture_files
+
+    return picture_files(figures, words)
+
+
+def plot_leaderboard(
+    leaderboard: Any, metrics: Mapping[str, Mapping[str, Any]], evaluation: dict[str, Any]
+) -> Any:
+    """The leaderboard as an interactive figure."""
+    from multimodal_study.metrics.selection import best
+    from multimodal_study.reporting.interactive import leaderboard_plot
+
+    baselines = list(evaluation.get("baselines", []))
+    return leaderboard_plot(leaderboard, baselines=baselines, chosen=best(metrics))
+
+
+def plot_latent(points: Any) -> Any:
+    """The map of joint representations as an interactive figure."""
+    from multimodal_study.reporting.interactive import latent_plot
+
+    return latent_plot(points)
+
+
+def write_report(  # noqa: PLR0917
+    dataset: str,
+    given: Mapping[str, Any],
+    cells: Cells,
+    tables: Mapping[str, str],
+    evaluation: dict[str, Any],
+    parameters: dict[str, Any],
+) -> str:
+    """The page of one dataset as HTML; ``tables``: names of handed-over ones, with their words."""
+    from multimodal_study.reporting import html
+    from multimodal_study.reporting.interactive import plots_of
+    from multimodal_study.reporting.pictures import pictures
+    from multimodal_study.reporting.shown import drawn
+
+    return html.dataset_report(
+        dataset,
+        _results(given, cells),
+        _record(given, tables, quoted=html.EXAMPLES),
+        pictures(
+            given["leaderboard"],
+            cells["metrics"],
+            cells["predictions"],
+            cells["history"],
+            evaluation,
+        ),
+        html.Settings(evaluation, parameters, given["run_record"]),
+        drawn(dataset, given.get("report_pictures", {})),
+        plots_of(given),
+    )
+
+
+def write_summary(
+    dataset: str,
+    given: Mapping[str, Any],
+    cells: Cells,
+    evaluation: dict[str, Any],
+    parameters: dict[str, Any],
+) -> dict[str, Any]:
+    """What the pages over all datasets know of this one."""
+    from multimodal_study.reporting.entry import study_entry
+    from multimodal_study.reporting.html import Settings
+    from multimodal_study.reporting.shown import drawn
+
+    return study_entry(
+        dataset,
+        _results(given, cells),
+        _record(given, {}),
+        cells["record"],
+        cells["history"],
+        given,
+        Settings(evaluation, parameters, given["run_record"]),
+        drawn(dataset, given.get("report_pictures", {})),
+    )
+
+
+def write_site(
+    summaries: Lazy,
+    studies: Lazy,
+    tables: Lazy,
+    reproductions: Lazy,
+    handed: Mapping[str, tuple[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """All pages over datasets.
+
+    Args:
+        summaries: What :func:`write_summary` made, by dataset.
+        studies: ``lambda_summary`` by dataset.
+        tables: ``lambda_table`` by dataset.
+        reproductions: Metrics of reproductions, by name.
+        handed: Tables over all datasets: name to its words and the table.
+
+    Returns:
+        ``index``, ``ledger``, ``methods``, ``limitations`` and ``lambda``, each a page, and
+        ``paradigms``, pages by file name; and ``assets``, what pages with plots load.
+    """
+    from multimodal_study.reporting import site
+    from multimodal_study.reporting.interactive import assets
+    from multimodal_study.reporting.paradigm_pages import paradigm_pages
+    from multimodal_study.reporting.shown import Said
+
+    entries = [summaries[name]() for name in sorted(summaries)]
+    found = {name: studies[name]() for name in sorted(studies)}
+    reproduction = next((load() for name, load in reproductions.items() if "mvae" in name), None)
+    said = {name: Said(words, table) for name, (words, table) in (handed or {}).items()}
+    return {
+        "index": site.overview(entries, found, said),
+        "ledger": site.metric_ledger(entries, reproduction),
+        "methods": site.methods(entries),
+        "limitations": site.limitations(entries),
+        "lambda": write_lambda(studies, tables),
+        "paradigms": paradigm_pages(entries),
+        "assets": assets(),
+    }
+
+
+def write_lambda(studies: Lazy, tables: Lazy) -> str:
+    """The page on the weight of the task, of every dataset that has its study."""
+    from multimodal_study.reporting import site
+
+    both: Sequence[str] = sorted(set(studies) & set(tables))
+    return site.weight_study(
+        {name: studies[name]() for name in both}, {name: tables[name]() for name in both}
+    )
+
+
+def _results(given: Mapping[str, Any], cells: Cells) -> Results:
+    from multimodal_study.reporting.html import Results
+
+    return Results(
+        cells["metrics"],
+        given["leaderboard"],
+        given["contributions"],
+        given["costs"],
+        cells["retrieval"],
+        given["significance"],
+    )
+
+
+def _record(
+    given: Mapping[str, Any], tables: Mapping[str, str], *, quoted: int | None = None
+) -> DataRecord:
+    from multimodal_study.reporting.html import DataRecord
+    from multimodal_study.reporting.shown import Said
+
+    quarantine = None
+    if quoted is not None:
+        quarantine = given["quarantine"].head(quoted).collect().to_pandas()
+    own = {name: Said(words, given[name]) for name, words in tables.items()}
+    return DataRecord(given["ingest_summary"], given["split_summary"], quarantine, own)

@@ -1,0 +1,208 @@
+"""The pages of one dataset, and those over all datasets that were evaluated so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from kedro.pipeline import Node, Pipeline
+
+from multimodal_study.pipelines.evaluation.pipeline import (
+    EVALUATION,
+    MADE,
+    RECORD,
+    SHOWN,
+    Compared,
+)
+from multimodal_study.pipelines.report import nodes, record
+from multimodal_study.reporting.shown import Shown
+
+PAGES = ("index", "ledger", "methods", "limitations", "lambda", "paradigms", "assets")
+PLOTS = ("leaderboard_plot", "latent_plot")
+RUN = "run_record"
+CELL_KINDS = ("metrics", "predictions", "history", "retrieval")
+
+
+def describe(dataset: str, paradigm: str, *, fitted: bool) -> Pipeline:
+    """The record of one cell; ``fitted`` says whether it saves weights."""
+
+    def describe_fit(config: dict[str, Any], weights: Any, run: dict[str, Any]) -> dict[str, Any]:
+        return record.describe(config, weights, run)
+
+    def describe_baseline(config: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+        return record.describe(config, None, run)
+
+    read = ["config", "weights", RUN] if fitted else ["config", RUN]
+    node = Node(describe_fit if fitted else describe_baseline, read, "record", name="describe")
+    return Pipeline(
+        [node],
+        namespace=f"{dataset}.{paradigm}",
+        inputs={name: name if name == RUN else f"{dataset}.{paradigm}.{name}" for name in read},
+        tags={dataset, paradigm, "report"},
+    )
+
+
+def write(
+    compared: Compared,
+    *,
+    figures: Mapping[str, Shown] | None = None,
+) -> Pipeline:
+    """The pages of one dataset, and its entry for those over all.
+
+    Args:
+        compared: What stands side by side on it.
+        figures: Catalogue names of figures of the dataset, with their words.
+    """
+    compared = replace(compared, tables={**compared.tables, **SHOWN})
+    dataset, shown = compared.dataset, dict(figures or {})
+    records = {f"{name}_record": f"{dataset}.{name}.record" for name in compared.paradigms}
+    outside = {name: f"{dataset}.{name}" for name in (*RECORD, *MADE, *compared.tables, *shown)}
+    outside |= {name: f"{dataset}.{name}" for name in ("features", "latent_map")}
+    outside |= {RUN: RUN, **compared.cells(), **records}
+    template = Pipeline(
+        [
+            *_tables(compared),
+            *_plots(compared),
+            *_gallery(shown),
+            *_pages(compared, records, bool(shown)),
+        ]
+    )
+    return Pipeline(
+        template,
+        namespace=dataset,
+        inputs={name: outside[name] for name in template.inputs() if name in outside},
+        # The front page belongs to no dataset, and a name with a dot would say that it did.
+        outputs={"summary": f"{dataset}_summary"},
+        parameters={"params:evaluation", "params:trainer"},
+        tags={dataset, "report"},
+    )
+
+
+def _tables(compared: Compared) -> list[Node]:
+    pick = compared.pick
+
+    def answers(evaluation: dict[str, Any], **given: Any) -> Any:
+        return record.answers(pick(given, "metrics"), pick(given, "predictions"), evaluation)
+
+    def variants(evaluation: dict[str, Any], **given: Any) -> Any:
+        return record.variants(pick(given, "metrics"), pick(given, "predictions"), evaluation)
+
+    read = {**EVALUATION, **compared.of("metrics", "predictions")}
+    return [
+        Node(record.feature_card, "features", "feature_card", name="feature_card"),
+        Node(answers, read, "answers", name="answers"),
+        Node(variants, read, "variants", name="variants"),
+    ]
+
+
+def _plots(compared: Compared) -> list[Node]:
+    pick = compared.pick
+
+    def leaderboard_plot(leaderboard: Any, evaluation: dict[str, Any], **given: Any) -> Any:
+        return nodes.plot_leaderboard(leaderboard, pick(given, "metrics"), evaluation)
+
+    read = {**EVALUATION, "leaderboard": "leaderboard", **compared.of("metrics")}
+    return [
+        Node(leaderboard_plot, read, "leaderboard_plot", name="leaderboard_plot"),
+        Node(nodes.plot_latent, "latent_map", "latent_plot", name="latent_plot"),
+    ]
+
+
+def _gallery(shown: Mapping[str, Shown]) -> list[Node]:
+    if not shown:
+        return []
+
+    def gallery(**figures: Any) -> Any:
+        return nodes.gallery(figures, shown)
+
+    read = {name: name for name in shown}
+    return [Node(gallery, read, "report_pictures", name="gallery")]
+
+
+def _pages(compared: Compared, records: Mapping[str, str], pictured: bool) -> list[Node]:
+    dataset, pick = compared.dataset, compared.pick
+
+    def report(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
+        cells = {kind: pick(given, kind) for kind in CELL_KINDS}
+        tables = compared.tables
+        return nodes.write_report(dataset, given, cells, tables, evaluation, {"trainer": trainer})
+
+    def summarise(evaluation: dict[str, Any], trainer: dict[str, Any], **given: Any) -> Any:
+        kinds = ("metrics", "history", "retrieval", "record")
+        cells = {kind: pick(given, kind) for kind in kinds}
+        return nodes.write_summary(dataset, given, cells, evaluation, {"trainer": trainer})
+
+    both = {
+        **EVALUATION,
+        **{name: name for name in MADE},
+        **{name: name for name in ("ingest_summary", "split_summary", RUN)},
+        **({"report_pictures": "report_pictures"} if pictured else {}),
+        "trainer": "params:trainer",
+    }
+    read = {
+        **both,
+        **compared.of(*CELL_KINDS),
+        **{name: name for name in ("quarantine", *PLOTS, *compared.tables)},
+    }
+    summed = {
+        **both,
+        **compared.of("metrics", "history", "retrieval"),
+        **{name: name for name in (*records, "answers", "variants", "feature_card")},
+    }
+    return [
+        Node(summarise, summed, "summary", name="summarise"),
+        Node(report, read, "report", name="report"),
+    ]
+
+
+def front_page(dataset: str, tables: Mapping[str, str] | None = None) -> Pipeline:
+    """The pages over all datasets after ``dataset`` was evaluated, with all that others left there.
+
+    Every dataset has such a node, so that runs of several may be joined; the last one to run sees
+    the summaries of all.
+
+    Args:
+        dataset: Whose pages were just written.
+        tables: Catalogue names of tables over all datasets, with their words.
+    """
+    handed = {f"table_{place}": name for place, name in enumerate(tables or {})}
+    words = dict(zip(handed, (tables or {}).items(), strict=True))
+
+    # Summaries are read through the folder; the input only says that the pages come after it.
+    def write_pages(
+        summaries: Any, _summary: Any, studies: Any, points: Any, reproductions: Any, **given: Any
+    ) -> tuple[Any, ...]:
+        extra = {name: (said, given[key]) for key, (name, said) in words.items()}
+        pages = nodes.write_site(summaries, studies, points, reproductions, extra)
+        return tuple(pages[name] for name in PAGES)
+
+    read = {
+        "summaries": "evaluated_datasets",
+        "_summary": f"{dataset}_summary",
+        "studies": "lambda_studies",
+        "points": "lambda_points",
+        "reproductions": "reproductions",
+        **handed,
+    }
+    node = Node(
+        write_pages,
+        read,
+        [f"{dataset}_report_{name}" for name in PAGES],
+        name=f"{dataset}_front_page",
+        tags=["report"],
+    )
+    return Pipeline([node])
+
+
+def lambda_page(dataset: str) -> Pipeline:
+    """The page on the weight of the task, after the study of ``dataset``."""
+
+    def write_page(studies: Any, points: Any, _summary: Any) -> str:
+        return nodes.write_lambda(studies, points)
+
+    read = ["lambda_studies", "lambda_points", "lambda_summary"]
+    made = f"{dataset}_lambda_page"
+    node = Node(write_page, read, made, name=made, tags=["report"])
+    shared = {name: name for name in read[:2]}
+    return Pipeline([node], inputs={**shared, "lambda_summary": f"{dataset}.lambda_summary"})

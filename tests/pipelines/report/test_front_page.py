@@ -1,0 +1,75 @@
+"""Pages over all datasets exist whichever run wrote a dataset's page, and list all there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from multimodal_study.pipeline_registry import DATASETS, register_pipelines
+from multimodal_study.pipelines.report import front_page, lambda_page
+from multimodal_study.pipelines.report.pipeline import PAGES
+from reporting.entries import entry
+from reporting.test_site import study
+
+ROOT = Path(__file__).parents[3]
+READ = ("evaluated_datasets", "lambda_studies", "lambda_points", "reproductions")
+
+
+@pytest.mark.parametrize("name", [*(f"{dataset}_all" for dataset in DATASETS), "__default__"])
+def test_a_run_that_writes_a_page_writes_the_pages_that_it_links_to(name: str) -> None:
+    made = register_pipelines()[name].all_outputs()
+    for page in PAGES:
+        assert any(out.endswith(f"_report_{page}") for out in made)
+
+
+def test_runs_of_several_datasets_can_be_joined() -> None:
+    registry = register_pipelines()
+    joined = sum((registry[f"{dataset}_all"] for dataset in DATASETS), registry["__default__"])
+    joined += sum((registry[f"{dataset}_lambda"] for dataset in DATASETS), joined)
+    assert {f"{dataset}_report_index" for dataset in DATASETS} <= joined.all_outputs()
+
+
+def catalog_of(folder: Path) -> DataCatalog:
+    entries = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text())
+    chosen: dict[str, Any] = {name: entries[name] for name in READ}
+    for one in chosen.values():
+        one["path"] = one["path"].replace("data/08_reporting", str(folder))
+    return DataCatalog.from_config(chosen)
+
+
+def test_datasets_of_earlier_runs_stay_on_the_front_page(tmp_path: Path) -> None:
+    for dataset in ("fashion", "amazon"):
+        (tmp_path / dataset / "early").mkdir(parents=True)
+        (tmp_path / dataset / "summary.json").write_text(json.dumps(entry(dataset)))
+        (tmp_path / dataset / "early" / "metrics.json").write_text("{}")
+    catalog = catalog_of(tmp_path)
+    catalog["amazon_summary"] = MemoryDataset(entry("amazon"))
+    catalog["ranks"] = MemoryDataset(pd.DataFrame({"rank": [1]}))
+    pages = SequentialRunner().run(front_page("amazon", {"ranks": "Mean ranks."}), catalog)
+    page = pages["amazon_report_index"].load()
+    assert 'href="amazon.html"' in page
+    assert page.index('href="amazon.html"') < page.index('href="fashion.html"')
+    assert "Mean ranks." in page
+    assert set(pages["amazon_report_paradigms"].load()) >= {"index.html", "early.html"}
+    assert "No study of the weight" in pages["amazon_report_lambda"].load()
+    assert "not measured in this study folder" in pages["amazon_report_ledger"].load()
+
+
+def test_the_study_of_the_weight_writes_its_page(tmp_path: Path) -> None:
+    summaries, tables = study()
+    (tmp_path / "fashion").mkdir()
+    (tmp_path / "fashion" / "lambda.json").write_text(json.dumps(summaries["fashion"]))
+    tables["fashion"].to_csv(tmp_path / "fashion" / "lambda.csv", index=False)
+    catalog = catalog_of(tmp_path)
+    catalog["fashion.lambda_summary"] = MemoryDataset(summaries["fashion"])
+    page = SequentialRunner().run(lambda_page("fashion"), catalog)["fashion_lambda_page"].load()
+    assert "Recommended: weight 0.5" in page
+    assert "a measurable gain" in page
+    assert "kedro run --pipelines=fashion_lambda" in page
