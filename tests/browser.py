@@ -184,8 +184,9 @@ FACTS = """
     await frames();
   }
   const root = document.documentElement;
-  const clipped = [...document.querySelectorAll("caption > span, figcaption, p, h1, h2, li")].filter(
-    one => one.getClientRects().length && one.getBoundingClientRect().right > root.clientWidth + 1);
+  const words = [...document.querySelectorAll("caption > span, figcaption, p, h1, h2, li")];
+  const clipped = words.filter(one => !one.closest("td") && one.getClientRects().length
+    && one.getBoundingClientRect().right > root.clientWidth + 1);
   return JSON.stringify({
     width: root.scrollWidth,
     view: root.clientWidth,
@@ -193,7 +194,8 @@ FACTS = """
     clipped: clipped.map(one => one.textContent.slice(0, 80)),
     plots: document.querySelectorAll("[data-plot]").length,
     drawn: document.querySelectorAll("[data-plot] .main-svg").length > 0,
-    broken: [...document.images].filter(one => one.complete && !one.naturalWidth).map(one => one.src),
+    broken: [...document.images].filter(
+      one => one.complete && !one.naturalWidth && one.loading !== "lazy").map(one => one.src),
     text: document.body.innerText,
     order: getComputedStyle(document.querySelector(".skip")).position,
   });

@@ -76,12 +76,23 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     learned = {"early", "late", "intermediate", "gnn", "mvae", "hybrid"}
     assert rows | learned == set(films["paradigm"])
     assert {"rmse", "mae"} == set(films["metric"])
-    assert (study / "data/08_reporting/report/index.html").is_file()
+    pages = ("index", "ledger", "methods", "limitations", "lambda", "paradigms/index")
+    for page in (*pages, "paradigms/early", "paradigms/gnn"):
+        assert (study / f"data/08_reporting/report/{page}.html").is_file()
+    overview = (study / "data/08_reporting/report/index.html").read_text()
+    assert all(
+        f"<strong>{name}</strong>" in overview for name in ("amazon", "fashion", "movielens")
+    )
+    assert (study / "data/08_reporting/report/assets/plotly.min.js").is_file()
+    assert 'id="data-latent_plot"' in (study / "data/08_reporting/report/fashion.html").read_text()
+    results = (study / "data/08_reporting/thesis/results.tex").read_text()
+    assert "toprule" in results
+    assert "not a git checkout" in results
     assert (study / "data/08_reporting/report/amazon.html").is_file()
     assert (study / "data/08_reporting/report/movielens.html").is_file()
 
 
-@pytest.mark.parametrize("name", ["01_explore_datasets", "02_read_results"])
+@pytest.mark.parametrize("name", ["01_explore_datasets", "02_read_results", "03_redraw_figures"])
 def test_the_notebooks_run(study: Path, name: str) -> None:
     cells = json.loads((study / "notebooks" / f"{name}.ipynb").read_text())["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]

@@ -80,7 +80,7 @@ def test_the_cheapest_within_noise_of_the_best() -> None:
     found = findings.cheapest(entry())
     assert found.text.startswith("text_only is within noise of early, the best, and takes 8.0 s")
     alone = [pair("early", other, 0.001) for other in ("text_only", "mvae", "hybrid", "tfidf")]
-    assert "none is within noise" in findings.cheapest(entry(significance=alone)).text
+    assert "no other is within noise of it" in findings.cheapest(entry(significance=alone)).text
 
 
 def test_the_correlation_agrees_with_scipy_and_its_test_with_an_enumeration() -> None:

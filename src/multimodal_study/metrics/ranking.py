@@ -126,7 +126,7 @@ def _summary(
         users,
         found / positives,
         found / capped,
-        hits.any(1).astype(np.float64),
+        (found > 0).astype(np.float64),
         hits @ discount / ideal,
         first,
         popularity,

@@ -132,7 +132,7 @@ def cheapest(entry: Entry) -> Finding:
     quick = min(known, key=lambda one: costs[one]["fit_seconds"])
     own = _cost(costs[name])
     if quick == name:
-        others = "no cheaper one is within noise of it" if len(near) > 1 else "none is within noise"
+        others = f"no {'cheaper one' if len(near) > 1 else 'other'} is within noise of it"
         return Finding(entry["dataset"], f"{name}, the best, takes {own}; {others}.")
     return Finding(
         entry["dataset"],

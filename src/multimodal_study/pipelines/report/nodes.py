@@ -113,12 +113,14 @@ def write_site(
 
     Returns:
         ``index``, ``ledger``, ``methods``, ``limitations`` and ``lambda``, each a page, and
-        ``paradigms``, pages by file name; and ``assets``, what pages with plots load.
+        ``paradigms``, pages by file name; ``assets``, what pages with plots load;
+        and ``thesis``, chapters and figures by file name.
     """
     from multimodal_study.reporting import site
     from multimodal_study.reporting.interactive import assets
     from multimodal_study.reporting.paradigm_pages import paradigm_pages
     from multimodal_study.reporting.shown import Said
+    from multimodal_study.reporting.thesis.folder import thesis
 
     entries = [summaries[name]() for name in sorted(summaries)]
     found = {name: studies[name]() for name in sorted(studies)}
@@ -132,6 +134,7 @@ def write_site(
         "lambda": write_lambda(studies, tables),
         "paradigms": paradigm_pages(entries),
         "assets": assets(),
+        "thesis": thesis(entries, found),
     }
 
 

@@ -175,7 +175,7 @@ def front_page(dataset: str, tables: Mapping[str, str] | None = None) -> Pipelin
     ) -> tuple[Any, ...]:
         extra = {name: (said, given[key]) for key, (name, said) in words.items()}
         pages = nodes.write_site(summaries, studies, points, reproductions, extra)
-        return tuple(pages[name] for name in PAGES)
+        return tuple(pages[name] for name in (*PAGES, "thesis"))
 
     read = {
         "summaries": "evaluated_datasets",
@@ -188,7 +188,7 @@ def front_page(dataset: str, tables: Mapping[str, str] | None = None) -> Pipelin
     node = Node(
         write_pages,
         read,
-        [f"{dataset}_report_{name}" for name in PAGES],
+        [*(f"{dataset}_report_{name}" for name in PAGES), f"{dataset}_thesis"],
         name=f"{dataset}_front_page",
         tags=["report"],
     )
@@ -202,7 +202,10 @@ def lambda_page(dataset: str) -> Pipeline:
         return nodes.write_lambda(studies, points)
 
     read = ["lambda_studies", "lambda_points", "lambda_summary"]
-    made = f"{dataset}_lambda_page"
-    node = Node(write_page, read, made, name=made, tags=["report"])
-    shared = {name: name for name in read[:2]}
-    return Pipeline([node], inputs={**shared, "lambda_summary": f"{dataset}.lambda_summary"})
+    return Pipeline(
+        [Node(write_page, read, "lambda_page", name="lambda_page")],
+        namespace=dataset,
+        inputs={name: name for name in read[:2]} | {read[2]: f"{dataset}.{read[2]}"},
+        outputs={"lambda_page": f"{dataset}_lambda_page"},
+        tags={dataset, "report"},
+    )
