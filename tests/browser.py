@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-WAIT = 120.0
+WAIT = 300.0
 SWITCHES = (
     "--headless=new",
     "--no-sandbox",
@@ -27,6 +27,8 @@ SWITCHES = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-extensions",
+    "--disable-features=OptimizationGuideOnDeviceModel,OptimizationHints,Translate,MediaRouter",
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--remote-debugging-pipe",
 )

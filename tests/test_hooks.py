@@ -10,7 +10,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.errors import InputError
-from multimodal_study.hooks import TrackCells, reject_unknown
+from multimodal_study.hooks import RecordRun, TrackCells, reject_unknown
 
 KNOWN = {
     "seed": 42,
@@ -108,3 +108,22 @@ def test_an_empty_group_takes_the_names_of_a_dataset() -> None:
     reject_unknown({"mvae": {"likelihood_weights": {"text": 2.0}}}, known)
     with pytest.raises(InputError, match=r"mvae\.betta"):
         reject_unknown({"mvae": {"betta": 2.0}}, known)
+
+
+def test_the_record_of_a_run_reaches_the_nodes(tmp_path: Path) -> None:
+    asked = {
+        "run_id": "r1",
+        "project_path": str(tmp_path),
+        "env": "smoke",
+        "pipeline_names": ["fashion_all"],
+        "runtime_params": {"model": {"lambda": 0.5}},
+    }
+    catalog = DataCatalog({"run_record": MemoryDataset({})})
+    RecordRun().before_pipeline_run(asked, catalog)
+    found = catalog.load("run_record")
+    command = "kedro run --env smoke --pipelines=fashion_all --params model.lambda=0.5"
+    assert found["command"] == command
+    assert found["commit"] == "not a git checkout"
+    nothing = DataCatalog({})
+    RecordRun().before_pipeline_run(asked, nothing)
+    assert "run_record" not in nothing

@@ -158,7 +158,8 @@ FIGURES: dict[str, dict[str, Shown]] = {}
 that names a paradigm also stands on the page of that paradigm."""
 
 OVER_ALL: dict[str, str] = {}
-"""Tables over all datasets that the overview shows: catalogue name to what they say."""
+"""Tables over all datasets that the overview shows: catalogue name, without a dot, to what they
+say."""
 
 
 PERTURBED: dict[str, str] = {

@@ -46,7 +46,9 @@ def best_paradigm(entry: Entry) -> Finding:
     if not rows:
         return Finding(entry["dataset"], f"{text} No test of it against the others was made.")
     level = 1.0 - float(entry["evaluation"].get("confidence", 0.95))
-    lost, won, same = [], [], []
+    lost: list[str] = []
+    won: list[str] = []
+    same: list[str] = []
     for row in rows:
         other = row["second"] if row["first"] == name else row["first"]
         if row["p_holm"] is None or row["p_holm"] >= level:

@@ -102,7 +102,9 @@ def _verdict(name: str, entry: Entry) -> str:
 def _place(name: str, entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
     """How the paradigm was built on one dataset."""
     cell, card = entry["cells"][name], entry["card"]
-    reads = {one: card["modalities"][one] for one in cell["modalities"] or []}
+    # A baseline's record lists what it could read, not what it does.
+    names = cell["modalities"] if cell["tensors"] else []
+    reads = {one: card["modalities"][one] for one in names}
     checkpoint = (cell["parameters"] or {}).get(facts.get("pretrained", ""))
     return {
         "dataset": entry["dataset"],
