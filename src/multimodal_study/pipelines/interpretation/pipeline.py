@@ -7,8 +7,8 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.interpretation.explain import explain_pictures
-from multimodal_study.pipelines.interpretation.networks import fitted_cells
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
+from multimodal_study.pipelines.interpretation.networks import fitted_cells
 from multimodal_study.pipelines.interpretation.nodes import latent_structure
 from multimodal_study.pipelines.paradigms import NETWORKS
 from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
