@@ -199,6 +199,9 @@ FACTS = """
     broken: [...document.images].filter(
       one => one.complete && !one.naturalWidth && one.loading !== "lazy").map(one => one.src),
     text: document.body.innerText,
+    overlapped: [...document.querySelectorAll("[data-plot]")].filter(
+      box => box.querySelector(".main-svg")?.getBoundingClientRect().bottom
+        > box.getBoundingClientRect().bottom + 2).map(box => box.id),
     order: getComputedStyle(document.querySelector(".skip")).position,
   });
 })()

@@ -94,6 +94,7 @@ def test_pages_open_without_an_error_or_an_outside_request(
         assert seen.facts["width"] <= seen.facts["view"], where
         assert seen.facts["clipped"] == [], where
         assert seen.facts["broken"] == [], where
+        assert seen.facts["overlapped"] == [], where
         if seen.facts["plots"]:
             assert seen.facts["drawn"], where
 

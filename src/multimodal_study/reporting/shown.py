@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 DPI = 140
+HEIGHT = 450
 _SAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -65,6 +67,11 @@ class Plot:
     alt: str
 
     @property
+    def height(self) -> int:
+        """Pixels that the figure asks for."""
+        return int(json.loads(self.figure).get("layout", {}).get("height", HEIGHT))
+
+    @property
     def embedded(self) -> str:
         """The JSON in a form that cannot end the element it stands in."""
         escapes = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028"}
@@ -82,8 +89,6 @@ def picture_files(figures: Mapping[str, Any], words: Mapping[str, Shown]) -> dic
     Raises:
         InputError: A figure is none of these, or has no words.
     """
-    import json
-
     files: dict[str, bytes] = {}
     entries: list[dict[str, Any]] = []
     for name, value in figures.items():
@@ -105,8 +110,6 @@ def picture_files(figures: Mapping[str, Any], words: Mapping[str, Shown]) -> dic
 
 def drawn(dataset: str, files: Mapping[str, bytes]) -> list[Drawn]:
     """The pictures that :func:`picture_files` made of ``dataset``."""
-    import json
-
     return [
         Drawn(f"pictures/{dataset}/{entry.pop('file')}", **entry)
         for entry in json.loads(files.get("words.json", b"[]"))
