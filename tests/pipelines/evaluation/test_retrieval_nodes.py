@@ -230,6 +230,7 @@ def test_a_paired_dataset_runs_through_to_the_page(tmp_path: Any) -> None:
     data = {f"params:{key}": value for key, value in known.items()} | {
         "study.features": paired(),
         "run_record": {"run_id": "r1", "commit": "not a git checkout"},
+        "study.latent_map": pd.DataFrame(columns=["paradigm", "projection", "label", "x", "y"]),
         "params:study.overrides": {},
         "params:study.comparisons": [],
         "study.quarantine": pl.LazyFrame({"reason": ["none"]}),
