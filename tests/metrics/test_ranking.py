@@ -50,6 +50,7 @@ def test_metrics_are_those_of_lists_in_plain_python(world: Any, block: int) -> N
             [
                 len(ranks) / count,
                 len(ranks) / min(count, depth),
+                float(bool(ranks)),
                 sum(1 / log2(rank + 1) for rank in ranks) / ideal,
                 1 / ranks[0] if ranks else 0.0,
                 sum(seen[:, item].mean() for item in best) / max(len(best), 1),

@@ -82,7 +82,9 @@ def _projections(space: Array, seed: int) -> dict[str, Array]:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    plain = PCA(2, random_state=seed).fit_transform(space)
+    # Where all points are one, there is no direction to find.
+    spread = bool(np.ptp(space, axis=0).any()) and space.shape[1] > 1
+    plain = PCA(2, random_state=seed).fit_transform(space) if spread else np.zeros((len(space), 2))
     perplexity = min(PERPLEXITY, (len(space) - 1) / 3)
     # A direction has no meaning for a vector of length zero; a constant keeps the cosine defined.
     directed = np.where(np.linalg.norm(space, axis=1, keepdims=True) > 0, space, 1e-12)
