@@ -64,7 +64,7 @@ def study_entry(  # noqa: PLR0917
             key: split[key] for key in ("strategy", "rows", "digests") if key in split
         },
         "rows": {
-            file["role"]: {
+            str(file["path"]): {
                 key: file[key] for key in ("rows_read", "kept", "duplicates", "quarantined")
             }
             for file in (data.ingest or {}).get("files", [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,14 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from multimodal_study.pipeline_registry import DATASETS, register_pipelines
+from multimodal_study.pipeline_registry import (
+    DATASETS,
+    INTERPRETED,
+    PERTURBED,
+    TABLES,
+    register_pipelines,
+)
+from multimodal_study.pipelines.evaluation.pipeline import SHOWN
 from multimodal_study.pipelines.report import front_page, lambda_page
 from multimodal_study.pipelines.report.pipeline import PAGES
 from reporting.entries import entry
@@ -27,6 +35,20 @@ def test_a_run_that_writes_a_page_writes_the_pages_that_it_links_to(name: str) -
     made = register_pipelines()[name].all_outputs()
     for page in PAGES:
         assert any(out.endswith(f"_report_{page}") for out in made)
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS))
+def test_every_printed_command_names_an_output_of_its_pipeline(dataset: str) -> None:
+    folder = ROOT / "src/multimodal_study/reporting"
+    named = {
+        name
+        for path in (*folder.rglob("*.jinja"), folder / "site.py", folder / "thesis/chapters.py")
+        for name in re.findall(r"(?:made_by|_command)\((?:entry, )?\"(\w+)\"\)", path.read_text())
+    }
+    assert {"leaderboard", "significance", "feature_card", "quarantine"} <= named
+    shown = {**TABLES.get(dataset, {}), **INTERPRETED, **PERTURBED, **SHOWN, "answers": ""}
+    made = register_pipelines()[f"{dataset}_all"].all_outputs()
+    assert {f"{dataset}.{name}" for name in (named | set(shown))} <= made
 
 
 def test_runs_of_several_datasets_can_be_joined() -> None:
