@@ -209,9 +209,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         registry[f"{dataset}_all"] = complete
         if dataset not in ON_REQUEST:
             everything += complete
-    common = {name: row for name, row in FITS.items() if name not in ON_REQUEST}
-    registry["study"] = study.compare_datasets(common, PAIRED)
-    registry["study_all"] = study.compare_datasets(FITS, PAIRED)
+    usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
+    registry["study"] = study.compare_datasets(usual)
+    registry["study_all"] = study.compare_datasets(tuple(DATASETS))
     everything += registry["study"]
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from asked_cells import pairs
+import yaml
+from asked_cells import ROOT, pairs
 
 from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.models.early import Config, EarlyFusion
@@ -13,7 +14,9 @@ from multimodal_study.pipelines.perturbation.flops import flops_per_example
 @pytest.mark.parametrize("rows", [1, 32])
 def test_two_operations_per_weight_and_example(rows):
     features = pairs(lambda image, text: image)
-    network = EarlyFusion(Config(embed_dim=8), features.modalities, features.task)
+    shipped = yaml.safe_load((ROOT / "conf/base/parameters_early.yml").read_text())["early"]
+    config = Config(**{**shipped, "embed_dim": 8})
+    network = EarlyFusion(config, features.modalities, features.task)
     batch = next(iter(FeatureBatches(features, np.arange(rows), rows)))
     products = [m for m in network.modules() if isinstance(m, torch.nn.Linear)]
     weights = sum(layer.weight.numel() for layer in products)

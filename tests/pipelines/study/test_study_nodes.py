@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from metrics.tables import TASKS, predictions
+from multimodal_study.pipelines.diagnostics.scores import scores
 from multimodal_study.pipelines.evaluation.nodes import evaluate
 from multimodal_study.pipelines.study.nodes import (
     ALL,
@@ -39,7 +40,8 @@ def study():
     amazon = cells("ordinal", ["worst", "fair", "good", "best"])
     fashion = cells("multiclass", ["best", "good", "fair", "worst"])
     fashion["only_here"] = fashion["good"]
-    return {"amazon": amazon, "fashion": fashion}
+    found = {"amazon": scores(amazon), "fashion": scores(fashion)}
+    return {name: json.loads(json.dumps(own))["cells"] for name, own in found.items()}
 
 
 def test_the_order_is_found_whichever_way_a_metric_points(study):
@@ -57,7 +59,8 @@ def test_the_order_is_found_whichever_way_a_metric_points(study):
 
 
 def test_one_fit_stands_in_all_blocks_of_its_dataset(study):
-    once = {**study["fashion"], "worst": cells("multiclass", ["worst"], seeds=(42,))["worst"]}
+    fitted_once = scores(cells("multiclass", ["worst"], seeds=(42,)))["cells"]
+    once = {**study["fashion"], **fitted_once}
     table, _ = ranks({**study, "fashion": once}, SETTINGS)
     assert set(table["blocks"]) == {6}
     assert table.set_index("paradigm").loc["worst", "mean_rank"] == 4.0
@@ -80,7 +83,7 @@ def test_the_diagram_names_every_paradigm(study):
 def aligned(sign, n=9, seed=0):
     noise = np.random.default_rng(seed).normal(0, 0.01, n)
     quality = np.linspace(0, 1, n)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "paradigm": [f"p{k}" for k in range(n)],
             "cka": sign * quality + noise,
@@ -94,6 +97,8 @@ def aligned(sign, n=9, seed=0):
             "task": -quality,
         }
     )
+    metrics = {"p": {"task": {"decides": "rmse"}, "per_seed": {}}}
+    return json.loads(json.dumps(scores(metrics, table), allow_nan=False))["alignment"]
 
 
 def test_a_tie_is_found_with_its_sign_and_only_where_it_is():
@@ -113,4 +118,4 @@ def test_a_tie_is_found_with_its_sign_and_only_where_it_is():
 
 
 def test_no_pair_no_row():
-    assert alignment_and_task({"a": aligned(1.0).iloc[:0]}, SETTINGS).empty
+    assert alignment_and_task({"a": []}, SETTINGS).empty

@@ -10,6 +10,7 @@ from kedro.pipeline import Node, Pipeline
 from multimodal_study.pipelines.diagnostics.alignment import alignment
 from multimodal_study.pipelines.diagnostics.calibration import calibration
 from multimodal_study.pipelines.diagnostics.drawing import draw_quality_cost
+from multimodal_study.pipelines.diagnostics.scores import scores
 
 EVALUATION = {"evaluation": "params:evaluation"}
 PREDICTED = ("predictions", "metrics")
@@ -33,7 +34,7 @@ def diagnose(
         paired: Whether its features have a pair, whose alignment is then measured.
     """
     embedded = tuple(name for name in paradigms if name not in unfitted)
-    made = [_calibration(paradigms), _quality_cost()]
+    made = [_calibration(paradigms), _quality_cost(), _scores(paradigms, paired=paired)]
     made += [_alignment(embedded)] if paired else []
     template = Pipeline(made)
     named = {f"{p}_{k}": f"{dataset}.{p}.{k}" for p in paradigms for k in (*PREDICTED, *EMBEDDED)}
@@ -42,6 +43,8 @@ def diagnose(
         template,
         namespace=dataset,
         inputs={name: named[name] for name in template.inputs() if name in named},
+        # The study belongs to no dataset, and a name with a dot would say that it did.
+        outputs={"scores": f"{dataset}_scores"},
         parameters={"params:evaluation"},
         tags={dataset, "evaluation"},
     )
@@ -65,6 +68,14 @@ def _alignment(paradigms: tuple[str, ...]) -> Node:
 
     read = {**EVALUATION, "features": "features", **_names(paradigms, EMBEDDED)}
     return Node(aligned, read, "alignment", name="alignment")
+
+
+def _scores(paradigms: tuple[str, ...], *, paired: bool) -> Node:
+    def summed_up(alignment: Any = None, **given: Any) -> Any:
+        return scores(_pick(given, paradigms, "metrics"), alignment)
+
+    read = _names(paradigms, ["metrics"]) | ({"alignment": "alignment"} if paired else {})
+    return Node(summed_up, read, "scores", name="scores")
 
 
 def _quality_cost() -> Node:

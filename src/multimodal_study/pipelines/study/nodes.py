@@ -35,7 +35,7 @@ NO_DIFFERENCE, NO_TIE = "no measurable difference", "no measurable tie"
 FEWEST_CELLS = 4
 
 Cells = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Metrics by dataset and paradigm."""
+"""By dataset and paradigm ``task``, of which ``decides`` is read, and ``per_seed``."""
 
 
 def ranks(cells: Cells, evaluation: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -96,12 +96,12 @@ def ranks(cells: Cells, evaluation: dict[str, Any]) -> tuple[pd.DataFrame, pd.Da
 
 
 def alignment_and_task(
-    alignment_by_dataset: Mapping[str, pd.DataFrame], evaluation: dict[str, Any]
+    alignment_by_dataset: Mapping[str, list[dict[str, Any]]], evaluation: dict[str, Any]
 ) -> pd.DataFrame:
     """Is alignment of the modalities tied to performance on the task, over cells?
 
     Args:
-        alignment_by_dataset: The table ``alignment`` of each dataset with a pair.
+        alignment_by_dataset: Rows of the table ``alignment`` of each dataset; none without a pair.
         evaluation: ``permutations``, ``confidence`` and ``seed``.
 
     Returns:
@@ -115,7 +115,7 @@ def alignment_and_task(
 
     resampling = resampling_of(evaluation)
     permutations = int(evaluation.get("permutations", 5000))
-    parts = [_signed(table, name) for name, table in alignment_by_dataset.items() if len(table)]
+    parts = [_signed(pd.DataFrame(own), name) for name, own in alignment_by_dataset.items() if own]
     rows: list[dict[str, Any]] = []
     if parts:
         every = pd.concat(parts, ignore_index=True)
