@@ -6,6 +6,8 @@
                              the front page lists beside those that earlier runs made
 ``<dataset>_lambda``         the data, and hybrids along lambda
 ``<paradigm>``               one paradigm on every dataset that it fits
+``study``                    tables over the datasets of ``__default__``, ``study_all`` over all:
+                             their cells must have been evaluated
 ``reproduce_mvae``           a published table, with ``--env reproduce``
 ``__default__``              all but what is run on request
 
@@ -17,6 +19,7 @@ from kedro.pipeline import Pipeline
 
 from multimodal_study.pipelines import (
     amazon,
+    diagnostics,
     evaluation,
     fashion,
     interpretation,
@@ -25,6 +28,7 @@ from multimodal_study.pipelines import (
     perturbation,
     report,
     reproduction,
+    study,
 )
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
 from multimodal_study.reporting.shown import Shown
@@ -162,6 +166,29 @@ OVER_ALL: dict[str, str] = {}
 say."""
 
 
+DIAGNOSED: dict[str, str] = {
+    "calibration": (
+        "Are probabilities to be believed? Before, and after temperature scaling (Guo et al., "
+        "2017): one temperature per seed, fitted on validation by the NLL; above 1 a paradigm was "
+        "too sure. Change: after less before, on the same examples and resamples; negative is "
+        "better. The predicted class never changes."
+    ),
+}
+"""Tables beside the leaderboard of every dataset, with what they say."""
+
+ALIGNED: dict[str, str] = {
+    "alignment": (
+        "How alike the two origins of a pair are represented, on the distinct test items; first "
+        "and second in the order of the pair. CKA: linear, 0 to 1, beside what random pairings "
+        "give (few items in many dimensions are alike by chance). Gap: distance of the centroids "
+        "on the sphere; alignment: mean squared distance of the two sides of an item; uniformity: "
+        "lower is more evenly spread; these three only where there is a shared space. Recall at "
+        "10: of the other origin. Task: the deciding metric. Means over seeds; intervals by a "
+        "block jackknife over items."
+    ),
+}
+"""Tables of datasets whose features have a pair, with what they say."""
+
 PERTURBED: dict[str, str] = {
     "modality_worth": (
         "What each origin is worth to a fitted paradigm. Shapley: its mean gain in the deciding "
@@ -202,7 +229,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     everything = Pipeline([])
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
-        tables = {**TABLES.get(dataset, {}), **INTERPRETED, **PERTURBED}
+        tables = {**TABLES.get(dataset, {}), **DIAGNOSED, **INTERPRETED, **PERTURBED}
+        tables |= ALIGNED if paired else {}
         compared = evaluation.Compared(dataset, FITS[dataset], BASELINES, tables, paired)
         complete = data + evaluation.compare(
             dataset, FITS[dataset], BASELINES, tables, paired=paired
@@ -212,6 +240,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         )
         embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
         complete += interpretation.interpret(dataset, embedded)
+        complete += diagnostics.diagnose(dataset, FITS[dataset], BASELINES, paired=paired)
         complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
         if dataset in EXPLAINED:
             complete += interpretation.explain(dataset, EXPLAINED[dataset])
@@ -225,12 +254,16 @@ def register_pipelines() -> dict[str, Pipeline]:
             complete += placed
         registry[f"{dataset}_data"] = data
         if "hybrid" in FITS[dataset]:
-            study = lambda_study.create_pipeline(dataset) + report.lambda_page(dataset)
-            registry[f"{dataset}_lambda"] = data + study
+            weighed = lambda_study.create_pipeline(dataset) + report.lambda_page(dataset)
+            registry[f"{dataset}_lambda"] = data + weighed
         complete += report.front_page(dataset, OVER_ALL)
         registry[f"{dataset}_all"] = complete
         if dataset not in ON_REQUEST:
             everything += complete
+    usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
+    registry["study"] = study.compare_datasets(usual)
+    registry["study_all"] = study.compare_datasets(tuple(DATASETS))
+    everything += registry["study"]
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}
     registry["__default__"] = everything

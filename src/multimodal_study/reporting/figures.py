@@ -127,7 +127,7 @@ def calibration_figure(
         predictions_by_paradigm: As they are: filled dots.
         split: Which rows.
         bins: Of equal width.
-        scaled: The same after temperature scaling: rings joined by a line; None: not drawn.
+        scaled: The same after temperature scaling: rings; None: not drawn.
 
     Raises:
         ValueError: If there is no paradigm, or predictions without probabilities.
@@ -145,7 +145,6 @@ def calibration_figure(
         axis.scatter(mean, rate, s=6 + 160 * share, color=BLUE, alpha=0.85, lw=0)
         if scaled is not None:
             mean, rate, share = _reliability(scaled[paradigm], split, columns, bins)
-            axis.plot(mean, rate, color=VERMILION, lw=0.9, zorder=3)
             ring = {"facecolors": "none", "edgecolors": VERMILION, "lw": 0.9, "zorder": 3}
             axis.scatter(mean, rate, s=6 + 160 * share, **ring)
         start = math.floor(10 / len(columns)) / 10

@@ -64,5 +64,5 @@ def asked(features, folder, module=early, network="EarlyFusion", **parameters):
     chosen = {**chosen, **parameters}
     chosen.pop("trainer", None)
     weights, config, _, _ = fit_cell(pair, features, chosen, trainer, 0)
-    table = perturb(pair, features, weights, config, SETTINGS, 7)
-    return table, config, predict_cell(pair, features, weights, config)[0]
+    table, costs = perturb(pair, features, weights, config, SETTINGS, 7)
+    return table, config, predict_cell(pair, features, weights, config)[0], costs

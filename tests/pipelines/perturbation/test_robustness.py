@@ -20,7 +20,7 @@ from multimodal_study.reporting.robustness_figure import robustness_figure
 
 @pytest.fixture(scope="module")
 def measured(of_image):
-    table, config, _ = of_image
+    table, config, *_ = of_image
     features = pairs(lambda image, text: image)
     return robustness(features, {"early": table}, {"early": config}, SETTINGS, EVALUATION)
 
@@ -63,7 +63,7 @@ def test_the_clean_end_of_every_curve_is_the_same(measured):
 
 
 def test_an_area_under_a_roc_curve_makes_no_curves(of_image, caplog):
-    table, config, _ = of_image
+    table, config, *_ = of_image
     config = {**config, "task": {**config["task"], "decides": "auroc"}}
     features = pairs(lambda image, text: image)
     curves, areas = robustness(features, {"e": table}, {"e": config}, SETTINGS, EVALUATION)

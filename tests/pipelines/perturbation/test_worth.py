@@ -24,7 +24,7 @@ BEST = {"": 0.5, "image": 1.0, "text": 0.5, "image+text": 1.0}
 
 
 def test_a_label_that_the_picture_alone_carries_is_found_there(of_image):
-    table, config, _ = of_image
+    table, config, *_ = of_image
     found = modality_worth({"early": table}, {"early": config}, SETTINGS, EVALUATION, 7, BEST)
     assert list(found.columns) == WORTH
     picture, text = found.set_index("origin").loc[["image", "text"]].to_dict("records")
@@ -38,7 +38,7 @@ def test_a_label_that_the_picture_alone_carries_is_found_there(of_image):
 
 
 def test_a_construction_that_says_otherwise_is_contradicted(of_image):
-    table, config, _ = of_image
+    table, config, *_ = of_image
     turned = {**BEST, "image": 0.5, "text": 1.0}
     found = modality_worth({"early": table}, {"early": config}, SETTINGS, EVALUATION, 7, turned)
     assert set(found["verdict"]) == {CONTRADICTS}
@@ -48,7 +48,7 @@ def test_a_construction_that_says_otherwise_is_contradicted(of_image):
 
 
 def test_only_a_network_that_interacts_has_a_gap(of_image, of_both, tmp_path):
-    late_table, late_config, _ = asked(
+    late_table, late_config, *_ = asked(
         pairs(lambda image, text: image ^ text), tmp_path, late, "LateFusion", combination="weights"
     )
     found = interactions(
@@ -67,7 +67,7 @@ def test_only_a_network_that_interacts_has_a_gap(of_image, of_both, tmp_path):
 
 
 def test_with_all_origins_the_answers_are_the_saved_predictions(of_image):
-    table, _, saved = of_image
+    table, _, saved, _ = of_image
     whole = table[(table["perturbation"] == "subset") & (table["origin"] == "image+text")]
     test = saved[saved["split"] == "test"]
     both = whole.merge(test, on=["example_id", "seed"], suffixes=("", "_saved"))
@@ -76,7 +76,7 @@ def test_with_all_origins_the_answers_are_the_saved_predictions(of_image):
 
 
 def test_conditions_are_the_same_for_every_seed_and_run(of_image):
-    table, _, _ = of_image
+    table, *_ = of_image
     keys = ["perturbation", "origin", "severity"]
     by_seed = [own[[*keys, "example_id"]].to_numpy().tolist() for _, own in table.groupby("seed")]
     assert by_seed[0] == by_seed[1]
@@ -86,7 +86,7 @@ def test_conditions_are_the_same_for_every_seed_and_run(of_image):
 
 
 def test_an_area_or_a_loss_counts_with_its_sign(of_image):
-    table, config, _ = of_image
+    table, config, *_ = of_image
     config = {**config, "task": {**config["task"], "decides": "brier"}}
     found = modality_worth({"early": table}, {"early": config}, SETTINGS, EVALUATION, 7)
     picture = found.set_index("origin").loc["image"]
@@ -133,7 +133,7 @@ def test_handling_in_words():
 
 def test_a_regression_is_asked_too(tiny_features, tmp_path):
     features = tiny_features("regression", n=120)
-    table, config, _ = asked(features, tmp_path)
+    table, config, *_ = asked(features, tmp_path)
     found = modality_worth({"early": table}, {"early": config}, SETTINGS, EVALUATION, 7)
     assert set(found["metric"]) == {"rmse"}
     assert found["shapley"].sum() == pytest.approx(found["none"][0] - found["all"][0])

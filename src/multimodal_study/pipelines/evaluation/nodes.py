@@ -30,7 +30,10 @@ CONTRIBUTIONS = [
     "positive_means",
     "verdict",
 ]
-COSTS = ["parameters", "fit_seconds", "predict_seconds", "peak_memory_mb", "epochs", "best_epoch"]
+COSTS = [
+    "parameters", "flops_per_example", "fit_seconds", "predict_seconds", "peak_memory_mb",
+    "epochs", "best_epoch",
+]  # fmt: skip
 NOTHING = "no measurable contribution"
 GAIN = "a measurable gain"
 LOSS = "a measurable loss"

@@ -9,25 +9,17 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes, retrieval_tables
-from multimodal_study.pipelines.evaluation.calibration import calibration
 from multimodal_study.pipelines.evaluation.page import draw, draw_retrieval
 from multimodal_study.pipelines.evaluation.retrieval import LINEAR_MAPS
 from multimodal_study.pipelines.evaluation.significance import significance
 
-KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost")
+KINDS = ("metrics", "predictions", "history", "fit_cost", "predict_cost", "forward_cost")
+OF_NETWORKS = ("predict_cost", "forward_cost")
+"""Of these, what paradigms that predict as they fit do not have."""
 RETRIEVAL_KINDS = ("retrieval", "ranks")
 EVALUATION = {"evaluation": "params:evaluation"}
 RECORD = ("ingest_summary", "split_summary", "quarantine")
 MADE = ("leaderboard", "contributions", "significance", "costs")
-SHOWN = {
-    "calibration": (
-        "Are probabilities to be believed? Before, and after temperature scaling (Guo et al., "
-        "2017): one temperature per seed, fitted on validation by the NLL; above 1 a paradigm was "
-        "too sure. Change: after less before, on the same examples and resamples; negative is "
-        "better. The predicted class never changes."
-    ),
-}
-"""Tables made here that the page shows with those of the dataset, with what they say."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Compared:
             (paradigm, kind)
             for paradigm in self.paradigms
             for kind in KINDS
-            if not (kind == "predict_cost" and paradigm in self.unfitted)
+            if not (kind in OF_NETWORKS and paradigm in self.unfitted)
         ]
         if self.paired:
             fitted = [name for name in self.paradigms if name not in self.unfitted]
@@ -108,11 +100,9 @@ def _tables(compared: Compared) -> list[Node]:
     def against_each_other(evaluation: dict[str, Any], **given: Any) -> Any:
         return significance(pick(given, "predictions"), pick(given, "metrics"), evaluation)
 
-    def believed(evaluation: dict[str, Any], **given: Any) -> Any:
-        return calibration(pick(given, "predictions"), pick(given, "metrics"), evaluation)
-
     def costs(**given: Any) -> Any:
-        return nodes.costs(pick(given, "fit_cost"), pick(given, "predict_cost"))
+        kinds = ("fit_cost", "predict_cost", "forward_cost")
+        return nodes.costs(*(pick(given, kind) for kind in kinds))
 
     paired = {
         **EVALUATION,
@@ -125,8 +115,7 @@ def _tables(compared: Compared) -> list[Node]:
         Node(leaderboard, board, "leaderboard", name="leaderboard"),
         Node(contributions, paired, "contributions", name="contributions"),
         Node(against_each_other, tested, "significance", name="significance"),
-        Node(believed, tested, "calibration", name="calibration"),
-        Node(costs, of("fit_cost", "predict_cost"), "costs", name="costs"),
+        Node(costs, of("fit_cost", "predict_cost", "forward_cost"), "costs", name="costs"),
     ]
 
 

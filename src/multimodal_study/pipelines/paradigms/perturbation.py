@@ -9,7 +9,7 @@ from kedro.pipeline import Node
 
 Load = Callable[[], Any]
 PARAMETERS = ["params:perturbation", "params:seed"]
-OUTPUT = "perturbed"
+OUTPUTS = ["perturbed", "forward_cost"]
 
 
 def perturbation_node(load: Load) -> Node:
@@ -23,7 +23,7 @@ def perturbation_node(load: Load) -> Node:
         return ask(load(), features, weights, config, perturbation, seed)
 
     read = ["features", "weights", "config", *PARAMETERS]
-    return Node(perturb, read, OUTPUT, name="perturb")
+    return Node(perturb, read, OUTPUTS, name="perturb")
 
 
 def perturbation_node_of_texts(load: Load) -> Node:
@@ -42,7 +42,7 @@ def perturbation_node_of_texts(load: Load) -> Node:
         return ask(load(), features, weights, config, perturbation, seed, table)
 
     read = ["features", "table", "weights", "config", *PARAMETERS]
-    return Node(perturb, read, OUTPUT, name="perturb")
+    return Node(perturb, read, OUTPUTS, name="perturb")
 
 
 def perturbation_node_of_views(load: Load, see: Callable[..., Any]) -> Node:
@@ -68,4 +68,4 @@ def perturbation_node_of_views(load: Load, see: Callable[..., Any]) -> Node:
         return ask(load(), seen, weights, config, perturbation, seed)
 
     read = ["features", "table", "source_files", "weights", "config", *PARAMETERS]
-    return Node(perturb, read, OUTPUT, name="perturb")
+    return Node(perturb, read, OUTPUTS, name="perturb")

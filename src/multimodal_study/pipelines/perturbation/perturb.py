@@ -18,6 +18,7 @@ from multimodal_study.models.base import FusionModule
 from multimodal_study.pipelines.perturbation.conditions import (
     ADDITIVE,
     PAIRED,
+    SUBSET,
     Condition,
     Exchange,
     FeatureInputs,
@@ -26,6 +27,7 @@ from multimodal_study.pipelines.perturbation.conditions import (
     conditions_of,
     perturbation_of,
 )
+from multimodal_study.pipelines.perturbation.flops import flops_per_example
 from multimodal_study.pipelines.perturbation.text_conditions import TextInputs
 from multimodal_study.seeds import cell_of, rebuild_network
 from multimodal_study.training import TrainerConfig, predict
@@ -49,7 +51,7 @@ def perturb(  # noqa: PLR0917
     perturbation: dict[str, Any],
     seed: int,
     table: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the networks of a cell answer on test with origins missing, noisy or exchanged.
 
     Args:
@@ -65,7 +67,8 @@ def perturb(  # noqa: PLR0917
         The columns of the predictions table, ``perturbation`` (``subset``, ``noise``,
         ``shuffled``; ``paired`` and ``additive``: the network itself and its additive projection
         on the examples that were exchanged pair by pair), ``origin`` (of a subset those that are
-        there, joined by ``+``) and ``severity``.
+        there, joined by ``+``) and ``severity``. And by ``seed`` the ``flops_per_example`` of a
+        prediction with all origins.
 
     Raises:
         InputError: A parameter is out of its range.
@@ -90,7 +93,7 @@ def perturb(  # noqa: PLR0917
     conditions = conditions_of(inputs.origins, settings, seed)
     if isinstance(inputs, TextInputs):
         inputs.prepare(conditions)
-    made = []
+    made, costs = [], []
     for number in sorted({int(name.split("/")[0]) for name in weights}):
         network = rebuild_network(cell, weights, number)
         for condition in conditions:
@@ -98,7 +101,10 @@ def perturb(  # noqa: PLR0917
             table_of = predictions_table(inputs.features, np.arange(len(rows)), output, number)
             made.append(_labelled(table_of, condition))
         made += _interactions(network, inputs, places, number)
-    return pd.concat(made, ignore_index=True)
+        whole = Condition(SUBSET, kept=frozenset(inputs.origins))
+        batch = next(iter(inputs.batches(whole)))
+        costs.append({"seed": number, "flops_per_example": flops_per_example(network, batch)})
+    return pd.concat(made, ignore_index=True), pd.DataFrame(costs)
 
 
 def sampled(rows: Array, size: int, seed: int) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
@@ -12,7 +11,6 @@ from multimodal_study.pipelines.evaluation.pipeline import (
     EVALUATION,
     MADE,
     RECORD,
-    SHOWN,
     Compared,
 )
 from multimodal_study.pipelines.report import nodes, record
@@ -54,7 +52,6 @@ def write(
         compared: What stands side by side on it.
         figures: Catalogue names of figures of the dataset, with their words.
     """
-    compared = replace(compared, tables={**compared.tables, **SHOWN})
     dataset, shown = compared.dataset, dict(figures or {})
     records = {f"{name}_record": f"{dataset}.{name}.record" for name in compared.paradigms}
     outside = {name: f"{dataset}.{name}" for name in (*RECORD, *MADE, *compared.tables, *shown)}

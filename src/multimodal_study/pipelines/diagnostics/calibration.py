@@ -17,6 +17,8 @@ CALIBRATION = [
     "change", "change_low", "change_high", "split", "verdict",
 ]  # fmt: skip
 MEASURED = ("ece", "brier", "nll")
+SMALLEST, NEGLIGIBLE = 5e-4, "negligible"
+"""A change that no table shows is none, however sure."""
 
 
 def calibration(
@@ -79,6 +81,7 @@ def _of_cell(
                 row |= {side: one.value, f"{side}_low": one.low, f"{side}_high": one.high}
             change = changes[name]
             row |= {"change": change.value, "change_low": change.low, "change_high": change.high}
-            row["verdict"] = contribution_row("", metric, change, split)["verdict"]
+            said = contribution_row("", metric, change, split)["verdict"]
+            row["verdict"] = NEGLIGIBLE if abs(change.value) < SMALLEST else said
             rows.append(row)
     return rows
