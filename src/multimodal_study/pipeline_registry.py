@@ -87,6 +87,12 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
 }
 """Datasets that know where in a picture the evidence is, and the paradigms that are asked."""
 
+ATTRIBUTED: dict[str, tuple[str, ...]] = {
+    "amazon": ("early", "late", "intermediate"),
+    "fashion": ("early", "late", "intermediate", "vilbert"),
+}
+"""Datasets and paradigms whose answers are divided among the modalities."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -111,6 +117,12 @@ TABLES: dict[str, dict[str, str]] = {
             "insertion less deletion over a random order, which is also that of a constant map. "
             "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
             "maps that ignore what was learnt."
+        ),
+        "coattention": (
+            "Whether what one stream of vilbert reads of the other is what counts: Spearman's "
+            "correlation of the weights of a stream's own token with gradient times input, over "
+            "the positions of an example; mean over seeds, intervals over examples. Of another: "
+            "the same with what it reads in another example; the gain is over it."
         ),
     },
     "movielens": {
@@ -137,6 +149,21 @@ INTERPRETED: dict[str, str] = {
 """Tables that interpretation makes of every dataset, with what they say."""
 
 
+ATTRIBUTIONS: dict[str, str] = {
+    "attributions": (
+        "What each modality does for the answer, by integrated gradients of the log odds of the "
+        "predicted class, from the mean of train (no words) to the example. Share: of the sizes of "
+        "the modalities' sums; towards: the sum itself, nats; missed: what the sums lack of the "
+        "whole change, as a share of it, 0 if exact. Means over seeds, intervals over examples."
+    ),
+    "top_terms": (
+        "Words of the bag of words that speak most for a class, by the same attributions: nats per "
+        "example that is predicted so, all seeds."
+    ),
+}
+"""Tables of :data:`ATTRIBUTED` datasets, with what they say."""
+
+
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
     registry: dict[str, Pipeline] = {}
@@ -145,6 +172,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     for dataset, create in DATASETS.items():
         data, paired = create(), dataset in PAIRED
         tables = {**TABLES.get(dataset, {}), **INTERPRETED}
+        tables |= ATTRIBUTIONS if dataset in ATTRIBUTED else {}
         complete = data + evaluation.compare(
             dataset, FITS[dataset], BASELINES, tables, paired=paired
         )
@@ -152,6 +180,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         complete += interpretation.interpret(dataset, embedded)
         if dataset in EXPLAINED:
             complete += interpretation.explain(dataset, EXPLAINED[dataset])
+        if dataset in ATTRIBUTED:
+            complete += interpretation.attribute(dataset, ATTRIBUTED[dataset])
+        if "vilbert" in FITS[dataset]:
+            complete += interpretation.coattend(dataset)
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:
