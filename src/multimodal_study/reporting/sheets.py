@@ -16,7 +16,7 @@ from multimodal_study.reporting.figures import INK
 Array = np.ndarray[Any, Any]
 CELL = 1.45
 """Inches of a side of a picture."""
-_WIDE = 1.9
+_WIDE = 1.5
 """Width of the words, in pictures."""
 
 
@@ -88,7 +88,7 @@ def _draw(axis: Axes, picture: Array, panel: Panel) -> None:
 
 def _say(axis: Axes, words: str) -> None:
     axis.set_axis_off()
-    lines = [textwrap.fill(line, 42) for line in words.splitlines()]
+    lines = [textwrap.fill(line, 36) for line in words.splitlines()]
     axis.text(
         0.0, 0.5, "\n".join(lines), fontsize=6.5, color=INK, va="center", parse_math=False,
         transform=axis.transAxes,
