@@ -97,6 +97,12 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
 }
 """Datasets that know where in a picture the evidence is, and the paradigms that are asked."""
 
+ATTRIBUTED: dict[str, tuple[str, ...]] = {
+    "amazon": ("early", "late", "intermediate"),
+    "fashion": ("early", "late", "intermediate", "vilbert"),
+}
+"""Datasets and paradigms whose answers are divided among the modalities."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -121,6 +127,12 @@ TABLES: dict[str, dict[str, str]] = {
             "insertion less deletion over a random order, which is also that of a constant map. "
             "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
             "maps that ignore what was learnt."
+        ),
+        "coattention": (
+            "Whether what one stream of vilbert reads of the other is what counts: Spearman's "
+            "correlation of the weights of a stream's own token with gradient times input, over "
+            "the positions of an example; mean over seeds, intervals over examples. Of another: "
+            "the same with what it reads in another example; the gain is over it."
         ),
     },
     "movielens": {
@@ -222,6 +234,21 @@ PERTURBED: dict[str, str] = {
 """Tables from fitted networks that are asked with worse inputs, with what they say."""
 
 
+ATTRIBUTIONS: dict[str, str] = {
+    "attributions": (
+        "What each modality does for the answer, by integrated gradients of the log odds of the "
+        "predicted class, from the mean of train (no words) to the example. Share: of the sizes of "
+        "the modalities' sums; towards: the sum itself, nats; missed: what the sums lack of the "
+        "whole change, as a share of it, 0 if exact. Means over seeds, intervals over examples."
+    ),
+    "top_terms": (
+        "Words of the bag of words that speak most for a class, by the same attributions: nats per "
+        "example that is predicted so, all seeds."
+    ),
+}
+"""Tables of :data:`ATTRIBUTED` datasets, with what they say."""
+
+
 def register_pipelines() -> dict[str, Pipeline]:
     """All pipelines by name."""
     registry: dict[str, Pipeline] = {}
@@ -231,6 +258,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         data, paired = create(), dataset in PAIRED
         tables = {**TABLES.get(dataset, {}), **DIAGNOSED, **INTERPRETED, **PERTURBED}
         tables |= ALIGNED if paired else {}
+        tables |= ATTRIBUTIONS if dataset in ATTRIBUTED else {}
         compared = evaluation.Compared(dataset, FITS[dataset], BASELINES, tables, paired)
         complete = data + evaluation.compare(
             dataset, FITS[dataset], BASELINES, tables, paired=paired
@@ -244,6 +272,10 @@ def register_pipelines() -> dict[str, Pipeline]:
         complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
         if dataset in EXPLAINED:
             complete += interpretation.explain(dataset, EXPLAINED[dataset])
+        if dataset in ATTRIBUTED:
+            complete += interpretation.attribute(dataset, ATTRIBUTED[dataset])
+        if "vilbert" in FITS[dataset]:
+            complete += interpretation.coattend(dataset)
         if paired:
             complete += linear_maps(dataset)
         for paradigm in FITS[dataset]:

@@ -59,8 +59,8 @@ def areas_under(  # noqa: PLR0917
             for row, out in enumerate((first, ~first)):
                 mixed = torch.where(out, blank, activations)
                 curves[row, step] = torch.sigmoid(path(mixed, batch).double()).numpy()
-    deletion, insertion = np.trapezoid(curves, dx=1 / steps, axis=1)
-    return deletion, insertion
+    areas = np.asarray(np.trapezoid(curves, dx=1 / steps, axis=1))
+    return areas[0], areas[1]
 
 
 def rank_correlation(first: Array, second: Array) -> Array:

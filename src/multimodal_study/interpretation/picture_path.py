@@ -75,7 +75,7 @@ class CutEncoder(nn.Module):
     def activations(self, pixels: Array) -> Tensor:
         """:meth:`before` of pictures, uint8 ``[n, size, size, 3]``, without a gradient."""
         with torch.no_grad():
-            parts = [self.before(part) for part in torch.tensor(pixels).split(_TOGETHER)]
+            parts = [self.before(part) for part in torch.split(torch.tensor(pixels), _TOGETHER)]
         return torch.cat(parts)
 
 

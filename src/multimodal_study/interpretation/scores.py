@@ -20,7 +20,7 @@ def log_odds(network: FusionModule, own: Tensor, against: Tensor) -> Score:
     """
 
     def score(batch: Batch) -> Tensor:
-        logits = network(batch)
+        logits: Tensor = network(batch)
         chosen = logits.gather(1, own[:, None])[:, 0]
         return chosen - logits.masked_fill(~against, -torch.inf).logsumexp(1)
 
@@ -58,3 +58,15 @@ def scrambled(network: FusionModule, fresh: FusionModule, seed: int) -> FusionMo
             value = value.flatten()[order].view_as(value)
         buffer.copy_(value)
     return fresh.eval().requires_grad_(requires_grad=False)
+
+
+def target_log_odds(network: FusionModule) -> Score:
+    """``log p / (1 - p)`` of the class that the batch has as its target, among the candidates."""
+
+    def score(batch: Batch) -> Tensor:
+        logits: Tensor = network(batch)
+        own = torch.nn.functional.one_hot(batch.target, logits.shape[1]).bool()
+        others = ~own if batch.candidates is None else ~own & batch.candidates
+        return logits[own] - logits.masked_fill(~others, -torch.inf).logsumexp(1)
+
+    return score

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from multimodal_study.contract import Features
     from multimodal_study.pipelines.interpretation.networks import Fitted
@@ -21,7 +22,7 @@ def explain_pictures(  # noqa: PLR0917
     encoder: dict[str, Any],
     explain: dict[str, Any],
     evaluation: dict[str, Any],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, Figure]:
     """Grad-CAM of all paradigms on test pictures whose evidence is known, and tests of it.
 
     Args:
@@ -36,7 +37,8 @@ def explain_pictures(  # noqa: PLR0917
 
     Returns:
         The tables of :func:`.localisation.localisation` and
-        :func:`.faithfulness.explanation_tests`; empty where no evidence is known.
+        :func:`.faithfulness.explanation_tests`, and :func:`.sheet.grad_cam_sheet`; empty where no
+        evidence is known.
 
     Raises:
         InputError: A parameter is out of range, or a mask is missing.
@@ -46,9 +48,12 @@ def explain_pictures(  # noqa: PLR0917
     from multimodal_study.pipelines.evaluation.settings import resampling_of
     from multimodal_study.pipelines.interpretation import faithfulness, localisation
     from multimodal_study.pipelines.interpretation.maps import Gallery
+    from multimodal_study.pipelines.interpretation.options import check_explain
     from multimodal_study.pipelines.interpretation.questions import questions_of
+    from multimodal_study.pipelines.interpretation.sheet import grad_cam_sheet
+    from multimodal_study.reporting.sheets import contact_sheet
 
-    localisation.check_options(explain)
+    check_explain(explain)
     seed = resampling_of(evaluation).seed
     questions = questions_of(
         features, table, source_files, evidence, encoder, explain["examples"], seed
@@ -57,6 +62,7 @@ def explain_pictures(  # noqa: PLR0917
         return (
             pd.DataFrame(columns=localisation.LOCALISATION),
             pd.DataFrame(columns=faithfulness.TESTS),
+            contact_sheet([]),
         )
     gallery = Gallery.of(questions, features, int(encoder["size"]), explain["layer"])
     ground = localisation.ground_of(gallery, explain, seed)
@@ -66,4 +72,5 @@ def explain_pictures(  # noqa: PLR0917
     return (
         localisation.localisation(gallery, scores, evaluation),
         faithfulness.explanation_tests(gallery, cells, scores, explain, evaluation),
+        grad_cam_sheet(gallery, scores, explain["sheet_rows"]),
     )

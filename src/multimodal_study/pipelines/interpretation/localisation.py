@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from multimodal_study.errors import InputError
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.interpretation.questions import DESCRIBED
 
@@ -187,20 +186,3 @@ def _row(
 
 def _place(low: float, high: float) -> str:
     return ABOVE if low > 0.0 else BELOW if high < 0.0 else NOISE
-
-
-def check_options(explain: dict[str, Any]) -> None:
-    """Refuse a parameter that is out of its range.
-
-    Raises:
-        InputError: It is.
-    """
-    for name in ("examples", "random_maps", "tested", "steps"):
-        if not isinstance(explain[name], int) or explain[name] < 1:
-            raise InputError(
-                f"interpretation.explain.{name} is {explain[name]!r}, expected at least 1"
-            )
-    if not 0.0 <= float(explain["margin"]) < 1.0:
-        raise InputError(
-            f"interpretation.explain.margin is {explain['margin']!r}, expected 0 to below 1"
-        )

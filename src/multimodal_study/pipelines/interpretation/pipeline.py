@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from multimodal_study.pipelines.interpretation.attributions import attributions
+from multimodal_study.pipelines.interpretation.coattention import coattention
 from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
-from multimodal_study.pipelines.interpretation.networks import fitted_cells
+from multimodal_study.pipelines.interpretation.networks import Fitted, fitted_cells
 from multimodal_study.pipelines.interpretation.nodes import latent_structure
 from multimodal_study.pipelines.paradigms import NETWORKS
 from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
@@ -16,7 +19,9 @@ from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
 SEEN = {"clip": seen_by_towers}
 """Paradigms that do not read the features as they are, and how they do."""
 SAVED = ("weights", "config")
-PARAMETERS = ("params:interpretation", "params:evaluation", "params:seed")
+EVALUATION = {"evaluation": "params:evaluation"}
+OWN = ("params:featurise",)
+"""Parameters that are the dataset's own."""
 
 
 def explain(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
@@ -24,32 +29,44 @@ def explain(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
 
     The dataset must have a table of ``evidence``, and each of the paradigms a row in ``NETWORKS``.
     """
-    cells = {f"{name}_{kind}": f"{dataset}.{name}.{kind}" for name in paradigms for kind in SAVED}
-    load = {name: NETWORKS[name] for name in paradigms}
-    seen = {name: SEEN[name] for name in paradigms if name in SEEN}
+    rebuild = _rebuild(paradigms)
 
-    def explain(
-        features: Any, table: Any, source_files: dict[str, Any], evidence: Any, **given: Any
-    ) -> Any:
-        saved = {name: (given[f"{name}_weights"], given[f"{name}_config"]) for name in paradigms}
-        found = fitted_cells(load, seen, features, table, source_files, saved)
+    def explain(evidence: Any, **given: Any) -> Any:
+        data = (given["features"], given["table"], given["source_files"])
         chosen = (given["encoder"], given["explain"], given["evaluation"])
-        return explain_pictures(features, table, source_files, evidence, found, *chosen)
+        return explain_pictures(*data, evidence, rebuild(given), *chosen)
 
-    data = ("features", "table", "source_files", "evidence")
-    read = {name: name for name in (*data, *cells)}
-    read |= {
-        "encoder": "params:encoders.image",
-        "explain": "params:interpretation.explain",
-        "evaluation": "params:evaluation",
-    }
-    return Pipeline(
-        [Node(explain, read, ["localisation", "explanation_tests"], name="explain")],
-        namespace=dataset,
-        inputs={**{name: f"{dataset}.{name}" for name in data}, **cells},
-        parameters={name for name in read.values() if name.startswith("params:")},
-        tags={dataset, "interpretation"},
-    )
+    read = {name: name for name in ("features", "table", "source_files", "evidence")}
+    chosen = {"encoder": "params:encoders.image", "explain": "params:interpretation.explain"}
+    made = ["localisation", "explanation_tests", "grad_cam_sheet"]
+    return _placed(dataset, paradigms, explain, {**read, **chosen}, made)
+
+
+def attribute(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
+    """What each modality of ``dataset`` does for the answers of the cells ``paradigms``."""
+    rebuild = _rebuild(paradigms)
+
+    def attribute(features: Any, **given: Any) -> Any:
+        cells = rebuild({**given, "features": features})
+        return attributions(features, cells, given["attributions"], given["evaluation"])
+
+    read = {"features": "features", "attributions": "params:interpretation.attributions"}
+    return _placed(dataset, paradigms, attribute, read, ["attributions", "top_terms"])
+
+
+def coattend(dataset: str) -> Pipeline:
+    """What the streams of ViLBERT read of each other on ``dataset``."""
+    rebuild = _rebuild(("vilbert",))
+
+    def coattend(featurise: dict[str, Any], **given: Any) -> Any:
+        data = (given["features"], given["table"], given["source_files"])
+        fitted, tokens = rebuild(given)["vilbert"], featurise.get("tokens")
+        return coattention(*data, fitted, given["coattention"], tokens, given["evaluation"])
+
+    read = {name: name for name in ("features", "table", "source_files")}
+    read |= {"coattention": "params:interpretation.coattention", "featurise": "params:featurise"}
+    made = ["coattention", "coattention_words", "coattention_sheet"]
+    return _placed(dataset, ("vilbert",), coattend, read, made)
 
 
 def interpret(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
@@ -79,6 +96,43 @@ def interpret(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
         ],
         namespace=dataset,
         inputs={"features": f"{dataset}.features", **cells},
-        parameters=set(PARAMETERS),
+        parameters={"params:interpretation", "params:evaluation", "params:seed"},
+        tags={dataset, "interpretation"},
+    )
+
+
+def _rebuild(paradigms: tuple[str, ...]) -> Callable[[dict[str, Any]], dict[str, Fitted]]:
+    """From the inputs of a node to its cells."""
+    load = {name: NETWORKS[name] for name in paradigms}
+    seen = {name: SEEN[name] for name in paradigms if name in SEEN}
+
+    def rebuild(given: dict[str, Any]) -> dict[str, Fitted]:
+        saved = {name: (given[f"{name}_weights"], given[f"{name}_config"]) for name in paradigms}
+        data = (given["features"], given.get("table"), given.get("source_files", {}))
+        return fitted_cells(load, seen, *data, saved)
+
+    return rebuild
+
+
+def _placed(
+    dataset: str,
+    paradigms: tuple[str, ...],
+    function: Callable[..., Any],
+    read: dict[str, str],
+    made: list[str],
+) -> Pipeline:
+    """A node that reads what cells saved, as a part of the namespace ``dataset``."""
+    saved = [(name, kind) for name in paradigms for kind in SAVED]
+    cells = {f"{name}_{kind}": f"{dataset}.{name}.{kind}" for name, kind in saved}
+    read = {**read, **{name: name for name in cells}, **EVALUATION}
+    parameters = {name for name in read.values() if name.startswith("params:")}
+    free = {
+        name: f"{dataset}.{name}" for name in read.values() if name not in {*cells, *parameters}
+    }
+    return Pipeline(
+        [Node(function, read, made, name=function.__name__)],
+        namespace=dataset,
+        inputs={**free, **cells},
+        parameters=parameters - set(OWN),
         tags={dataset, "interpretation"},
     )
