@@ -5,6 +5,7 @@
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report, which
                              the front page lists beside those that earlier runs made
 ``<dataset>_lambda``         the data, and hybrids along lambda
+``movielens_ranking``        the data, and lists of films by recommenders
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``reproduce_mvae``           a published table, with ``--env reproduce``
 ``__default__``              all but what is run on request
@@ -32,6 +33,9 @@ DATASETS = {
     "fashion": fashion.create_pipeline,
     "movielens": movielens.create_pipeline,
 }
+
+RANKED = {"movielens": movielens.create_ranking}
+"""Datasets of ratings, with what compares recommenders on them."""
 
 ON_REQUEST = ("movielens",)
 """Datasets that a run without a name leaves out: they take longer than a first look should."""
@@ -192,6 +196,9 @@ def register_pipelines() -> dict[str, Pipeline]:
             complete += interpretation.explain(dataset, EXPLAINED[dataset])
         if paired:
             complete += linear_maps(dataset)
+        if dataset in RANKED:
+            registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
+            complete += RANKED[dataset]()
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
             registry[f"{dataset}_{paradigm}"] = placed
