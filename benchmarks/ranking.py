@@ -20,8 +20,11 @@ import argparse
 import json
 import platform
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib import metadata
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -41,11 +44,11 @@ RESULT = Path(__file__).parent / "results" / "ranking.json"
 DEPTH, HELD_OUT, EVERY, PATIENCE, SEEDS = 20, 0.1, 5, 3, 3
 METRICS = ("recall", "ndcg")
 STRENGTHS = [100.0, 300.0, 1000.0, 3000.0]
-PLAIN = lightgcn.Config(max_epochs=80)
+PLAIN = lightgcn.Config(max_epochs=60)
+PARTS = ("quality", "speed")
 SETTINGS = {
     "2 layers": PLAIN,
     "2 layers, edge dropout 0.3": replace(PLAIN, edge_dropout=0.3),
-    "3 layers, edge dropout 0.3": replace(PLAIN, edge_dropout=0.3, layers=3),
 }
 SPEED = lightgcn.Config(loss="bpr", similarity="dot", temperature=1.0, l2=5e-5,
                         learning_rate=0.001, batch_size=8192, embed_dim=64, layers=2)  # fmt: skip
@@ -104,47 +107,69 @@ def follow(split: Split, config: lightgcn.Config) -> list[dict[str, float]]:
     return [{"epoch": epoch, **row} for (epoch, _), row in zip(passes, seen, strict=True)]
 
 
-def select(split: Split, _: dict[str, Any]) -> dict[str, Any]:
-    """Settings, numbers of passes and EASE's penalty on validation."""
-    inner = hold_out(split.train, HELD_OUT, 0)
-    tried = []
-    for name, config in SETTINGS.items():
-        print(name, flush=True)
-        start = time.process_time()
-        best = max(follow(inner, config), key=lambda row: row["ndcg"])
-        seconds = round(time.process_time() - start, 1)
-        tried.append({"setting": name, **asdict(config), "best": best, "cpu_seconds": seconds})
-    best = max(tried, key=lambda row: row["best"]["ndcg"])
-    l2, reached = ease.choose(inner.train, inner.train, inner.wanted, STRENGTHS, DEPTH)
-    return {
-        "lightgcn": {"setting": best["setting"], "passes": best["best"]["epoch"], "tried": tried},
-        "ease": {"l2": l2, "ndcg": {f"{strength:g}": value for strength, value in reached.items()}},
-    }
-
-
-def final(split: Split, report: dict[str, Any]) -> dict[str, Any]:
-    """What ``select`` chose, on all of train, read on test once."""
-    chosen = report["select"]["lightgcn"]
-    config = replace(SETTINGS[chosen["setting"]], max_epochs=chosen["passes"])
-    lists = [
-        split.evaluate(lightgcn.fit(split.train, config, seed).scores()) for seed in range(SEEDS)
-    ]
-    closed = split.evaluate(ease.fit(split.train, report["select"]["ease"]["l2"]))
-    table = ranking_table({"ease": closed, "lightgcn": lists[0]}, "ease", Resampling())
-    rows = json.loads(table[table["metric"].isin(METRICS)].to_json(orient="records"))
+def quality(folder: Path, processes: int) -> dict[str, Any]:
+    """Choices on validation, what they reach on test, and what choosing on test would say."""
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        tried, penalties, on_test = (
+            {value: pool.submit(work, folder, value) for value in values}
+            for work, values in ((tried_on, SETTINGS), (penalty, STRENGTHS), (tested_on, SETTINGS))
+        )
+        closed = {l2: future.result() for l2, future in penalties.items()}
+        curves = {name: future.result() for name, future in tried.items()}
+        best = {name: max(rows, key=by_ndcg) for name, rows in curves.items()}
+        setting = max(best, key=lambda name: best[name]["ndcg"])
+        passes, l2 = int(best[setting]["epoch"]), max(closed, key=lambda key: closed[key])
+        print("chosen", setting, passes, l2, flush=True)
+        lists = list(pool.map(partial(fitted, folder, setting, passes), range(SEEDS)))
+        seen = {name: future.result() for name, future in on_test.items()}
+    split = read(folder)
+    ease_lists = split.evaluate(ease.fit(split.train, l2))
+    table = ranking_table({"ease": ease_lists, "lightgcn": lists[0]}, "ease", Resampling())
     seeds = {metric: [found.means()[metric] for found in lists] for metric in METRICS}
+    rows = [row for curve in seen.values() for row in curve]
+    highest = {metric: max(row[metric] for row in rows) for metric in METRICS}
     return {
+        "settings": {name: asdict(config) for name, config in SETTINGS.items()},
+        "validation": curves,
+        "chosen": {"setting": setting, "passes": passes, "ease_l2": l2},
+        "ease_validation_ndcg": {f"{key:g}": value for key, value in closed.items()},
         "lightgcn": {m: {"mean": mean(values), "seeds": values} for m, values in seeds.items()},
-        "ease": {metric: closed.means()[metric] for metric in METRICS},
-        "intervals_of_seed_0": rows,
+        "ease": {metric: ease_lists.means()[metric] for metric in METRICS},
+        "intervals_of_seed_0": json.loads(
+            table[table["metric"].isin(METRICS)].to_json(orient="records")
+        ),
+        "selected_on_test": highest,
+        "optimism": {metric: highest[metric] - mean(seeds[metric]) for metric in METRICS},
+        "test_by_pass": seen,
     }
 
 
-def on_test(split: Split, _: dict[str, Any]) -> dict[str, Any]:
-    """The highest values of any setting and pass: what nobody could have known beforehand."""
-    seen = {name: follow(split, config) for name, config in SETTINGS.items()}
-    every = [row for rows in seen.values() for row in rows]
-    return {metric: max(row[metric] for row in every) for metric in METRICS} | {"passes": seen}
+def by_ndcg(row: dict[str, float]) -> float:
+    """What choices go by."""
+    return row["ndcg"]
+
+
+def penalty(folder: Path, l2: float) -> float:
+    """NDCG of EASE on validation."""
+    inner = hold_out(read(folder).train, HELD_OUT, 0)
+    return inner.evaluate(ease.fit(inner.train, l2)).means()["ndcg"]
+
+
+def tried_on(folder: Path, name: str) -> list[dict[str, float]]:
+    """Metrics of a setting on validation, by pass."""
+    return follow(hold_out(read(folder).train, HELD_OUT, 0), SETTINGS[name])
+
+
+def tested_on(folder: Path, name: str) -> list[dict[str, float]]:
+    """Metrics of a setting on test, by pass: nothing is chosen by them."""
+    return follow(read(folder), SETTINGS[name])
+
+
+def fitted(folder: Path, name: str, passes: int, seed: int) -> TopN:
+    """Lists of test after a fit on all of train."""
+    split = read(folder)
+    config = replace(SETTINGS[name], max_epochs=passes)
+    return split.evaluate(lightgcn.fit(split.train, config, seed).scores())
 
 
 class Published:
@@ -232,45 +257,33 @@ def speed(split: Split, steps: int, rounds: int) -> dict[str, Any]:
     return counts | {"cpu_seconds": middle, "ratios": ratios | {"both": both[0] / both[1]}}
 
 
-PARTS = {"select": select, "final": final, "on_test": on_test}
-
-
-def stored() -> dict[str, Any]:
-    """What earlier parts found."""
-    found: dict[str, Any] = {}
-    if RESULT.is_file():
-        found = json.loads(RESULT.read_text(encoding="utf-8"))
-    return found
-
-
 def main() -> None:
-    """Run some parts in turn and write what each found beside the others."""
+    """Run the parts and write what they found; a part left out keeps what is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--parts", nargs="+", choices=[*PARTS, "speed"], default=[*PARTS, "speed"])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--processes", type=int, default=2, help="fits at a time")
     parser.add_argument("--steps", type=int, default=1 << 20, help="steps of an epoch to time")
     parser.add_argument("--rounds", type=int, default=2)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     split = read(asked.folder)
-    about = {
-        "users": split.train.shape[0],
-        "items": split.train.shape[1],
-        "train": split.train.nnz,
-        "test": split.wanted.nnz,
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("torch", "torch-geometric")},
+    found: dict[str, Any] = {
+        "data": {
+            "users": split.train.shape[0],
+            "items": split.train.shape[1],
+            "train": split.train.nnz,
+            "test": split.wanted.nnz,
+        },
+        "versions": {"python": platform.python_version()}
+        | {name: metadata.version(name) for name in ("torch", "torch-geometric")},
     }
-    for part in asked.parts:
-        if part == "speed":
-            found = speed(split, asked.steps, asked.rounds)
-        else:
-            found = PARTS[part](split, stored())
-        report = stored() | {"about": about, part: found}
-        if {"final", "on_test"} <= set(report):
-            reached = report["final"]["lightgcn"]
-            report["optimism"] = {m: report["on_test"][m] - reached[m]["mean"] for m in METRICS}
-        RESULT.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if "quality" in asked.parts:
+        found["quality"] = quality(asked.folder, asked.processes)
+    if "speed" in asked.parts:
+        found["speed"] = speed(split, asked.steps, asked.rounds)
+    report = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    RESULT.write_text(json.dumps(report | found, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

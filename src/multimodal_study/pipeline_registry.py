@@ -128,6 +128,12 @@ TABLES: dict[str, dict[str, str]] = {
             "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
             "mean share of users who had rated a listed film."
         ),
+        "ratings_by_history": (
+            "RMSE by the number of ratings that train has of the film: without one, its contents "
+            "are all there is. Intervals by user; the difference is that on the same ratings to "
+            "the strongest baseline, which validation as a whole chose, below zero where the "
+            "paradigm is better."
+        ),
     },
 }
 """Tables of a dataset that its page shows, with what they say."""
@@ -199,6 +205,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         if dataset in RANKED:
             registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
             complete += RANKED[dataset]()
+            complete += evaluation.by_history(dataset, FITS[dataset])
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
             registry[f"{dataset}_{paradigm}"] = placed
