@@ -71,7 +71,7 @@ def ratings_by_history(
             mine = examples[(examples["split"] == split) & counts.between(fewest, most)]
             if mine.empty:
                 continue
-            about = {"train_ratings": name, "against": strongest, "split": split}
+            about: dict[str, Any] = {"train_ratings": name, "against": strongest, "split": split}
             about |= {"ratings": len(mine), "films": mine[entity].nunique()}
             found = _bin(mine["example_id"], split, predictions_by_paradigm, task, evaluation)
             rows += [about | row for row in _rows(found, strongest, evaluation)]
