@@ -12,6 +12,7 @@ import pytest
 
 from multimodal_study.contract import Features, Modality, Task
 from multimodal_study.errors import InputError
+from multimodal_study.pipeline_registry import register_pipelines
 from multimodal_study.pipelines.movielens.ranking import film_contents, interactions, ranking
 
 USERS, FILMS = 40, 30
@@ -116,3 +117,13 @@ def test_unknown_options_and_nothing_to_try_are_refused(features: Features) -> N
         ranking(features, {**OPTIONS, "lightgcn": lacking}, INTERVALS, 0)
     with pytest.raises(InputError, match="item_knn nothing"):
         ranking(features, {**OPTIONS, "neighbours": []}, INTERVALS, 0)
+
+
+def test_lists_are_made_by_themselves_or_with_everything() -> None:
+    registry = register_pipelines()
+    having = {
+        name
+        for name, pipeline in registry.items()
+        if any(node.name == "movielens.ranking" for node in pipeline.nodes)
+    }
+    assert having == {"movielens_ranking", "movielens_all"}
