@@ -88,6 +88,10 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     results = (study / "data/08_reporting/thesis/results.tex").read_text()
     assert "toprule" in results
     assert "not a git checkout" in results
+    history = pd.read_csv(study / "data/08_reporting/movielens/ratings_by_history.csv")
+    assert set(history["paradigm"]) == set(films["paradigm"])
+    lists = pd.read_csv(study / "data/08_reporting/movielens/ranking.csv")
+    assert {"ease", "lightgcn", "lightgcn_contents"} <= set(lists["recommender"])
     assert (study / "data/08_reporting/report/amazon.html").is_file()
     assert (study / "data/08_reporting/report/movielens.html").is_file()
 

@@ -5,6 +5,7 @@
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report, which
                              the front page lists beside those that earlier runs made
 ``<dataset>_lambda``         the data, and hybrids along lambda
+``movielens_ranking``        the data, and lists of films by recommenders
 ``<paradigm>``               one paradigm on every dataset that it fits
 ``study``                    tables over the datasets of ``__default__``, ``study_all`` over all:
                              their cells must have been evaluated
@@ -38,6 +39,9 @@ DATASETS = {
     "fashion": fashion.create_pipeline,
     "movielens": movielens.create_pipeline,
 }
+
+RANKED = {"movielens": movielens.create_ranking}
+"""Datasets of ratings, with what compares recommenders on them."""
 
 ON_REQUEST = ("movielens",)
 """Datasets that a run without a name leaves out: they take longer than a first look should."""
@@ -141,6 +145,12 @@ TABLES: dict[str, dict[str, str]] = {
             "liked. Settings chosen by NDCG on validation, then fitted on train and validation. "
             "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
             "mean share of users who had rated a listed film."
+        ),
+        "ratings_by_history": (
+            "RMSE by the number of ratings that train has of the film: without one, its contents "
+            "are all there is. Intervals by user; the difference is that on the same ratings to "
+            "the strongest baseline, which validation as a whole chose, below zero where the "
+            "paradigm is better."
         ),
     },
 }
@@ -278,6 +288,10 @@ def register_pipelines() -> dict[str, Pipeline]:
             complete += interpretation.coattend(dataset)
         if paired:
             complete += linear_maps(dataset)
+        if dataset in RANKED:
+            registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
+            complete += RANKED[dataset]()
+            complete += evaluation.by_history(dataset, FITS[dataset])
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
             placed += report.describe(dataset, paradigm, fitted=paradigm not in BASELINES)

@@ -71,17 +71,9 @@ class BipartiteGraph(nn.Module):
 
         Degrees count the ``kept`` edges alone.
         """
-        to_user, to_movie = self._matrices(kept)
-        sums = users, movies
-        for _ in range(layers):
-            users, movies = (
-                _multiply(to_user, to_movie, movies),
-                _multiply(to_movie, to_user, users),
-            )
-            sums = sums[0] + users, sums[1] + movies
-        return sums[0] / (layers + 1), sums[1] / (layers + 1)
+        return propagate(self.matrices(kept), users, movies, layers)
 
-    def _matrices(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+    def matrices(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """CSR ``[u, i]`` and its transpose; edges that are not kept have the value 0."""
         user, movie, order = (self.get_buffer(name) for name in ("user", "movie", "by_movie"))
         count = kept.to(self.get_buffer("weight").dtype)
@@ -98,6 +90,21 @@ class BipartiteGraph(nn.Module):
 
     def _pair(self, user: Tensor, movie: Tensor) -> Tensor:
         return user * self.sizes[1] + movie
+
+
+def propagate(
+    matrices: tuple[Tensor, Tensor], users: Tensor, movies: Tensor, layers: int
+) -> tuple[Tensor, Tensor]:
+    """:class:`BipartiteGraph` along ``matrices`` of it, for who needs the same ones often."""
+    to_user, to_movie = matrices
+    sums = users, movies
+    for _ in range(layers):
+        users, movies = (
+            _multiply(to_user, to_movie, movies),
+            _multiply(to_movie, to_user, users),
+        )
+        sums = sums[0] + users, sums[1] + movies
+    return sums[0] / (layers + 1), sums[1] / (layers + 1)
 
 
 class _Product(torch.autograd.Function):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +12,17 @@ import pytest
 
 from multimodal_study.contract import Features, Modality, Task
 from multimodal_study.errors import InputError
+from multimodal_study.pipeline_registry import register_pipelines
 from multimodal_study.pipelines.movielens.ranking import film_contents, interactions, ranking
 
 USERS, FILMS = 40, 30
 OPTIONS: dict[str, Any] = {
     "depth": 5, "neighbours": [5, 10], "l2": [1.0, 10.0], "content_l2": [10.0],
     "content_weights": [0.5, 1.0], "content_min_films": 2,
+    "lightgcn": {
+        "embed_dim": 8, "layers": [1, 2], "learning_rate": 0.05, "max_epochs": 4, "every": 2,
+        "patience": 2,
+    },
 }  # fmt: skip
 INTERVALS = {"bootstrap": 100}
 
@@ -52,10 +58,17 @@ def features() -> Features:
 
 
 def test_recommenders_stand_side_by_side(features: Features) -> None:
-    table = ranking(features, OPTIONS, INTERVALS)
-    assert set(table["recommender"]) == {"popularity", "item_knn", "ease", "ease_contents"}
+    table = ranking(features, OPTIONS, INTERVALS, 0)
+    learnt = {"lightgcn", "lightgcn_contents"}
+    assert set(table["recommender"]) == {"popularity", "item_knn", "ease", "ease_contents"} | learnt
     ndcg = table[table["metric"] == "ndcg"].set_index("recommender")["value"]
     assert ndcg["ease"] > ndcg["popularity"] + 0.05
+    assert ndcg["lightgcn"] > ndcg["popularity"] + 0.05
+    words = table.set_index("recommender")["setting"]
+    assert re.fullmatch(r"layers [12], [24] passes", words["lightgcn"].iloc[0])
+    assert re.fullmatch(
+        r"layers [12], weight (0.5|1), [24] passes", words["lightgcn_contents"].iloc[0]
+    )
     assert table.groupby("recommender")["setting"].nunique().eq(1).all()
 
 
@@ -68,7 +81,7 @@ def test_ratings_of_test_change_no_fit_and_no_choice(features: Features) -> None
         one, two = interactions(features, splits), interactions(other, splits)
         assert (one.liked != two.liked).nnz == (one.seen != two.seen).nnz == 0
     assert (film_contents(features, 2) != film_contents(other, 2)).nnz == 0
-    tables = [ranking(each, OPTIONS, INTERVALS) for each in (features, other)]
+    tables = [ranking(each, OPTIONS, INTERVALS, 0) for each in (features, other)]
     pd.testing.assert_series_equal(tables[0]["setting"], tables[1]["setting"])
     assert not tables[0]["value"].equals(tables[1]["value"])
 
@@ -87,11 +100,30 @@ def test_contents_weigh_rare_traits_more_and_drop_single_films(features: Feature
     np.testing.assert_allclose(contents.max(0), [1, 1, 0])
     nothing = replace(features, arrays={}, present={}, modalities={})
     assert film_contents(nothing, 2).shape == (FILMS, 0)
-    assert "ease_contents" not in set(ranking(nothing, OPTIONS, INTERVALS)["recommender"])
+    found = set(ranking(nothing, OPTIONS, INTERVALS, 0)["recommender"])
+    assert "lightgcn" in found
+    assert not found & {"ease_contents", "lightgcn_contents"}
+    without = ranking(features, {**OPTIONS, "lightgcn": None}, INTERVALS, 0)
+    assert "lightgcn_contents" not in set(without["recommender"])
 
 
 def test_unknown_options_and_nothing_to_try_are_refused(features: Features) -> None:
     with pytest.raises(InputError, match="neighbors"):
-        ranking(features, {**OPTIONS, "neighbors": [3]}, INTERVALS)
+        ranking(features, {**OPTIONS, "neighbors": [3]}, INTERVALS, 0)
+    with pytest.raises(InputError, match=r"lightgcn.*layer"):
+        ranking(features, {**OPTIONS, "lightgcn": {"layer": 1}}, INTERVALS, 0)
+    with pytest.raises(InputError, match="lightgcn nothing"):
+        lacking = {**OPTIONS["lightgcn"], "layers": []}
+        ranking(features, {**OPTIONS, "lightgcn": lacking}, INTERVALS, 0)
     with pytest.raises(InputError, match="item_knn nothing"):
-        ranking(features, {**OPTIONS, "neighbours": []}, INTERVALS)
+        ranking(features, {**OPTIONS, "neighbours": []}, INTERVALS, 0)
+
+
+def test_lists_are_made_by_themselves_or_with_everything() -> None:
+    registry = register_pipelines()
+    having = {
+        name
+        for name, pipeline in registry.items()
+        if any(node.name == "movielens.ranking" for node in pipeline.nodes)
+    }
+    assert having == {"movielens_ranking", "movielens_all"}

@@ -1,5 +1,5 @@
 """Shared evaluation: it reads the saved predictions of any cell and trains nothing."""
 
-from multimodal_study.pipelines.evaluation.pipeline import Compared, compare
+from multimodal_study.pipelines.evaluation.pipeline import Compared, by_history, compare
 
-__all__ = ["Compared", "compare"]
+__all__ = ["Compared", "by_history", "compare"]

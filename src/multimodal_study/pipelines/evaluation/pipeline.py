@@ -9,6 +9,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.evaluation import nodes, retrieval_tables
+from multimodal_study.pipelines.evaluation.history import ratings_by_history
 from multimodal_study.pipelines.evaluation.page import draw, draw_retrieval
 from multimodal_study.pipelines.evaluation.retrieval import LINEAR_MAPS
 from multimodal_study.pipelines.evaluation.significance import significance
@@ -141,3 +142,31 @@ def _figures(compared: Compared) -> list[Node]:
         read = {**drawn, **compared.of("retrieval")}
         made.append(Node(retrieval_figure, read, "retrieval_figure", name="retrieval_figure"))
     return made
+
+
+def by_history(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
+    """Ratings by what train knew of the film, for a dataset of ratings."""
+    compared = Compared(dataset, paradigms, ())
+
+    def by_film(features: Any, evaluation: dict[str, Any], **given: Any) -> Any:
+        cells = (compared.pick(given, "predictions"), compared.pick(given, "metrics"))
+        return ratings_by_history(features, *cells, evaluation)
+
+    read = compared.of("predictions", "metrics")
+    return Pipeline(
+        [
+            Node(
+                by_film,
+                {**EVALUATION, **read, "features": "features"},
+                "ratings_by_history",
+                name="ratings_by_history",
+            )
+        ],
+        namespace=dataset,
+        inputs={
+            "features": f"{dataset}.features",
+            **{name: compared.cells()[name] for name in read},
+        },
+        parameters={"params:evaluation"},
+        tags={dataset, "evaluation"},
+    )

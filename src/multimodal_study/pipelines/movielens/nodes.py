@@ -69,9 +69,9 @@ def enrich(
 
 
 def ranking(
-    features: Features, ranking: dict[str, Any], evaluation: dict[str, Any]
+    features: Features, ranking: dict[str, Any], evaluation: dict[str, Any], seed: int
 ) -> pd.DataFrame:
     """Recommenders side by side; see the module :mod:`.ranking`."""
     from multimodal_study.pipelines.movielens import ranking as step
 
-    return step.ranking(features, ranking, evaluation)
+    return step.ranking(features, ranking, evaluation, seed)

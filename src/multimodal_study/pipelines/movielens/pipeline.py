@@ -1,6 +1,6 @@
 """Raw rating files to features.
 
-locate -> ingest -> split ----------> featurise -> ranking
+locate -> ingest -> split ----------> featurise
              |  `-> fetch -> enrich ---^
 locate_enrichment -----------^
 """
@@ -20,7 +20,7 @@ from multimodal_study.pipelines.movielens.nodes import (
 )
 
 NAME = "movielens"
-_GLOBAL = {"params:seed", "params:encoders.image", "params:evaluation"}
+_GLOBAL = {"params:seed", "params:encoders.image"}
 
 
 def create_pipeline() -> Pipeline:
@@ -64,11 +64,17 @@ def create_pipeline() -> Pipeline:
             "features",
             name="featurise",
         ),
-        Node(
-            ranking,
-            ["features", "params:ranking", "params:evaluation"],
-            "ranking",
-            name="ranking",
-        ),
     ]
     return Pipeline(nodes, namespace=NAME, parameters=_GLOBAL, tags={NAME, "data"})
+
+
+def create_ranking() -> Pipeline:
+    """Recommenders side by side on the features; a cell of ratings does not need it."""
+    read = ["features", "params:ranking", "params:evaluation", "params:seed"]
+    return Pipeline(
+        [Node(ranking, read, "ranking", name="ranking")],
+        namespace=NAME,
+        inputs={"features": f"{NAME}.features"},
+        parameters={"params:evaluation", "params:seed"},
+        tags={NAME, "evaluation"},
+    )

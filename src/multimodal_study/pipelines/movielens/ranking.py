@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from multimodal_study.errors import InputError
 from multimodal_study.metrics.ranking import Scorer, TopN, evaluate
 from multimodal_study.metrics.ranking_table import ranking_table
 from multimodal_study.metrics.statistics import Array
+from multimodal_study.models import lightgcn
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.options import known_options
 
@@ -34,8 +35,14 @@ logger = logging.getLogger(__name__)
 
 AGAINST = "ease"
 CONTENTS = ("genres", "people")
-OPTIONS = ("depth", "neighbours", "l2", "content_l2", "content_weights", "content_min_films")
+OPTIONS = (
+    "depth", "neighbours", "l2", "content_l2", "content_weights", "content_min_films", "lightgcn",
+)  # fmt: skip
 Fit = Callable[[csr_matrix], Scorer]
+Reached = tuple[float, str, Fit]
+"""NDCG on validation, the setting in words, and how it is fitted."""
+Try = Callable[["Interactions", csr_matrix, int], Iterator[Reached]]
+"""Train, what is to be found on validation, and the depth, to what each setting reached."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Interactions:
 
 
 def ranking(
-    features: Features, ranking: dict[str, Any], evaluation: dict[str, Any]
+    features: Features, ranking: dict[str, Any], evaluation: dict[str, Any], seed: int
 ) -> pd.DataFrame:
     """The table of recommenders; see :func:`.ranking_table`, and ``setting`` beside it.
 
@@ -57,6 +64,7 @@ def ranking(
         features: With ``user``, ``movie`` and ``rating`` in their examples.
         ranking: The options of ``OPTIONS``; see ``conf/base/parameters_movielens.yml``.
         evaluation: How intervals are made.
+        seed: Of what is learnt by steps.
 
     Raises:
         InputError: An option is unknown or out of range, or a split has no positive.
@@ -68,8 +76,11 @@ def ranking(
     contents = film_contents(features, int(ranking["content_min_films"]))
     found: dict[str, TopN] = {}
     settings: dict[str, str] = {}
-    for name, tried in recommenders(ranking, contents).items():
-        setting, fit = _chosen(name, tried, train, validation.liked, depth)
+    for name, tried in recommenders(ranking, contents, seed).items():
+        reached = list(tried(train, validation.liked, depth))
+        if not reached:
+            raise InputError(f"movielens.ranking leaves {name} nothing to try; give it a value")
+        _, setting, fit = max(reached, key=lambda each: each[0])
         found[name] = evaluate(fit(before.liked), before.seen, test.liked, depth=depth)
         settings[name] = setting
         logger.info("ranking: %s (%s) %s", name, setting, found[name].means())
@@ -77,30 +88,76 @@ def ranking(
     return table.assign(setting=table["recommender"].map(settings))
 
 
-def recommenders(options: dict[str, Any], contents: csr_matrix) -> dict[str, list[tuple[str, Fit]]]:
-    """What is compared: for each its settings to try, in words, with how they are fitted."""
+def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> dict[str, Try]:
+    """What is compared, by name, with the settings to try."""
 
     def near(number: int) -> Fit:
         return lambda liked: neighbours.fit(liked, number)
 
-    def linear(l2: float) -> Fit:
-        return lambda liked: ease.fit(liked, l2)
+    def linear(l2: float, weight: float = 0.0) -> Fit:
+        return lambda liked: ease.fit(_with_contents(liked, contents, weight), l2)
 
-    def with_contents(l2: float, weight: float) -> Fit:
-        rows = csr_matrix(contents.T * weight)
-        return lambda liked: ease.fit(csr_matrix(vstack([liked, rows])), l2)
-
-    named: dict[str, list[tuple[str, Fit]]] = {
-        "popularity": [("", ease.popularity)],
-        "item_knn": [(f"neighbours {n}", near(int(n))) for n in options["neighbours"]],
-        AGAINST: [(f"l2 {l2:g}", linear(float(l2))) for l2 in options["l2"]],
+    named: dict[str, Try] = {
+        "popularity": _each([("", ease.popularity)]),
+        "item_knn": _each([(f"neighbours {n}", near(int(n))) for n in options["neighbours"]]),
+        AGAINST: _each([(f"l2 {l2:g}", linear(float(l2))) for l2 in options["l2"]]),
     }
+    weights = [float(weight) for weight in options["content_weights"]]
+    learnt = options.get("lightgcn")
+    if learnt:
+        named["lightgcn"] = graph_tries(learnt, contents, [0.0], seed)
     if contents.shape[1]:
-        named["ease_contents"] = [
-            (f"l2 {l2:g}, weight {weight:g}", with_contents(float(l2), float(weight)))
-            for l2, weight in product(options["content_l2"], options["content_weights"])
-        ]
+        named["ease_contents"] = _each(
+            [
+                (f"l2 {l2:g}, weight {weight:g}", linear(float(l2), weight))
+                for l2, weight in product(options["content_l2"], weights)
+            ]
+        )
+        if learnt:
+            named["lightgcn_contents"] = graph_tries(learnt, contents, weights, seed)
     return named
+
+
+def graph_tries(
+    options: dict[str, Any], contents: csr_matrix, weights: list[float], seed: int
+) -> Try:
+    """LightGCN; a list among its options is a list to try, the number of passes is chosen too.
+
+    Raises:
+        InputError: An option is unknown or out of range.
+    """
+    known = [field.name for field in fields(lightgcn.Config)]
+    known_options("movielens.ranking.lightgcn", options, (*known, "every", "patience"))
+    every, patience = int(options["every"]), int(options["patience"])
+    lists = {name: value for name, value in options.items() if isinstance(value, list)}
+    rest = {n: v for n, v in options.items() if n not in {*lists, "every", "patience"}}
+
+    def refitted(config: lightgcn.Config, weight: float) -> Fit:
+        return lambda liked: lightgcn.fit(
+            _with_contents(liked, contents, weight), config, seed
+        ).scores()
+
+    def tries(train: Interactions, wanted: csr_matrix, depth: int) -> Iterator[Reached]:
+        def measure(score: Scorer) -> float:
+            return evaluate(score, train.seen, wanted, depth=depth).means()["ndcg"]
+
+        for *values, weight in product(*lists.values(), weights):
+            chosen = dict(zip(lists, values, strict=True))
+            config = lightgcn.Config(**rest, **chosen)
+            rows = _with_contents(train.liked, contents, weight)
+            reached = lightgcn.follow(rows, config, seed, measure, every=every, patience=patience)
+            epochs, best = max(reached, key=lambda each: each[1])
+            words = [f"{name} {value}" for name, value in chosen.items()]
+            words += [f"weight {weight:g}"] if weight else []
+            fit = refitted(replace(config, max_epochs=epochs), weight)
+            yield best, ", ".join([*words, f"{epochs} passes"]), fit
+
+    return tries
+
+
+def _with_contents(liked: csr_matrix, contents: csr_matrix, weight: float) -> csr_matrix:
+    """``liked`` ``[u, i]`` and, unless ``weight`` is 0, the contents as more users below it."""
+    return csr_matrix(vstack([liked, contents.T * weight])) if weight else liked
 
 
 def interactions(features: Features, splits: tuple[str, ...]) -> Interactions:
@@ -136,13 +193,15 @@ def film_contents(features: Features, min_films: int) -> csr_matrix:
     return csr_matrix(stacked[:, kept].multiply(scale / max(scale.max(initial=0.0), 1e-12)))
 
 
-def _chosen(
-    name: str, tried: list[tuple[str, Fit]], train: Interactions, wanted: csr_matrix, depth: int
-) -> tuple[str, Fit]:
-    def reached() -> Iterator[float]:
-        for _, fit in tried:
-            yield evaluate(fit(train.liked), train.seen, wanted, depth=depth).means()["ndcg"]
+def _each(settings: list[tuple[str, Fit]]) -> Try:
+    """Fit each; a single setting has nothing to be compared with, and is not."""
 
-    if not tried:
-        raise InputError(f"movielens.ranking leaves {name} nothing to try; give it a value")
-    return tried[0] if len(tried) == 1 else tried[int(np.argmax(list(reached())))]
+    def tries(train: Interactions, wanted: csr_matrix, depth: int) -> Iterator[Reached]:
+        for words, fit in settings:
+            if len(settings) == 1:
+                yield 0.0, words, fit
+                return
+            found = evaluate(fit(train.liked), train.seen, wanted, depth=depth)
+            yield found.means()["ndcg"], words, fit
+
+    return tries
