@@ -21,6 +21,7 @@ from multimodal_study.pipelines import (
     fashion,
     interpretation,
     lambda_study,
+    latents,
     movielens,
     perturbation,
     reproduction,
@@ -91,6 +92,13 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
 }
 """Datasets that know where in a picture the evidence is, and the paradigms that are asked."""
 
+DRAWN = ("fashion",)
+"""Datasets with pictures of items: there a small VAE of thumbnails is traversed, and what is known
+of the items is looked for in single latents."""
+
+Z = ("mvae", "hybrid")
+"""Paradigms with a z."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -115,6 +123,13 @@ TABLES: dict[str, dict[str, str]] = {
             "insertion less deletion over a random order, which is also that of a constant map. "
             "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
             "maps that ignore what was learnt."
+        ),
+        "disentanglement": (
+            "Whether single latents stand for single factors: mutual information gap (Chen 2018), "
+            "separated attribute predictability (Kumar 2018), disentanglement, completeness and "
+            "informativeness (Eastwood & Williams 2018), each from 0 to 1; fitted on train, scored "
+            "on validation and test, mean over fits. Random codes say what chance is; principal "
+            "components of the same features are the baseline. Intervals cover the choice of items."
         ),
     },
     "movielens": {
@@ -192,6 +207,8 @@ def register_pipelines() -> dict[str, Pipeline]:
             complete += interpretation.explain(dataset, EXPLAINED[dataset])
         if paired:
             complete += linear_maps(dataset)
+        if dataset in DRAWN:
+            complete += latents.create_pipeline(dataset, Z)
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
             registry[f"{dataset}_{paradigm}"] = placed
