@@ -217,10 +217,8 @@ def quality(
         found[f"{name}_by_seed"] = values
     found["nll_ratio"] = found["ours"]["nll"] / found["theirs"]["nll"]
     found["coherence_gain"] = {k: found["ours"][k] - found["theirs"][k] for k in COHERENCES}
-    found["standard_error"] = {
-        key: _error([found[f"{name}_by_seed"][key] for name in sides])
-        for key in ("nll", *COHERENCES)
-    }
+    both = [found[f"{name}_by_seed"] for name in sides]
+    found["standard_error"] = {k: _error([own[k] for own in both]) for k in ("nll", *COHERENCES)}
     chosen = ("epochs", "seeds", "train", "nll_rows", "test_rows")
     found["options"] = {name: getattr(options, name) for name in chosen}
     return found
@@ -235,10 +233,7 @@ def _error(sides: list[list[float]]) -> float | None:
 
 def earlier(path: Path) -> dict[str, Any]:
     """What the result file has of each posterior."""
-    if not path.is_file():
-        return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["posteriors"]
-    return found
+    return dict(json.loads(path.read_text())["posteriors"]) if path.is_file() else {}
 
 
 def options_of() -> argparse.Namespace:

@@ -104,8 +104,9 @@ def test_codes_that_are_factors_beat_random_ones(garments: Any) -> None:
     assert known["factors"] == len(names) and known["fits"] == 1
     for score in ("mig", "sap", "disentanglement", "completeness", "informativeness"):
         assert known[f"{score}_low"] > chance[f"{score}_high"], score
-    nothing = disentanglement(dense, items, {}, {"known": seen}, options, RESAMPLING)
-    assert nothing.empty and list(nothing.columns) == COLUMNS
+    for other, given in ((dense, {}), (replace(dense, pair=None), carriers)):
+        nothing = disentanglement(other, items, given, {"known": seen}, options, RESAMPLING)
+        assert nothing.empty and list(nothing.columns) == COLUMNS
     with pytest.raises(InputError, match="bootstrap is 5"):
         disentanglement(dense, items, carriers, {"known": seen}, {"bootstrap": 5}, RESAMPLING)
 
@@ -118,5 +119,9 @@ def dense_features(features: Any) -> Any:
     modality = Modality("image", "item", "image", 8, "image", "normal", "noise")
     there = {"image": np.ones(len(noise), dtype=bool)}
     return replace(
-        features, arrays={"image": noise}, present=there, modalities={"image": modality}, pair=None
+        features,
+        arrays={"image": noise},
+        present=there,
+        modalities={"image": modality},
+        pair=("image", "text"),
     )

@@ -73,9 +73,9 @@ def study(  # noqa: PLR0917
     tables.append(_placed(probed_features(cells[0].features, evaluation), RAW, math.nan))
     for cell in cells:
         forget(cell, seed)
-    table = pd.concat(tables, ignore_index=True)
     task = features.description()["task"]
-    return table, _compared(predictions, probes, task, evaluation)
+    compared = _compared(predictions, probes, task, evaluation)
+    return pd.concat(tables, ignore_index=True), compared
 
 
 def recommend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from multimodal_study.metrics.disentanglement import Side
 
 Array = np.ndarray[Any, Any]
+logger = logging.getLogger(__name__)
 
 SCORES = ("mig", "sap", "disentanglement", "completeness", "informativeness")
 COLUMNS = [
@@ -75,35 +77,43 @@ def disentanglement(  # noqa: PLR0917 - a node's inputs come by position
 
     Returns:
         A row per representation, columns :data:`COLUMNS`, means over its fits; no row where no
-        factor is known.
+        factor is known, or where the features have no pair.
 
     Raises:
         InputError: ``bootstrap`` is below 100.
     """
     import pandas as pd
 
-    from multimodal_study.metrics import disentanglement as scores
-
     if int(options["bootstrap"]) < 100:  # noqa: PLR2004
         raise InputError(
             f"interpretation.disentanglement.bootstrap is {options['bootstrap']}, expected at"
             " least 100"
         )
-    if not carriers or not embeddings:
+    # Training rows are embedded where there are pairs to map, and only there.
+    if not carriers or features.pair is None:
+        if carriers:
+            logger.warning("disentanglement: no table, training rows are embedded for pairs alone")
         return pd.DataFrame(columns=COLUMNS)
     resampling = replace(resampling, replicates=int(options["bootstrap"]))
     known, spaces = _spaces(features, items, list(carriers), embeddings)
-    table = []
-    for name, codes in spaces.items():
-        fitted = [scores.score(*known.sides(own), seed=n) for n, own in enumerate(codes)]
-        found = scores.estimates(fitted, known.cluster[known.held_out], resampling)
-        numbers: dict[str, Any] = {}
-        for score, each in found.items():
-            numbers |= {score: each.value, f"{score}_low": each.low, f"{score}_high": each.high}
-        size = {"fits": len(codes), "latents": codes[0].shape[1]}
-        seen = {"factors": known.values.shape[1], "examples": len(known.held_out)}
-        table.append({"representation": name, **size, **seen, **numbers})
+    table = [
+        {"representation": name, **_scored(known, codes, resampling)}
+        for name, codes in spaces.items()
+    ]
     return pd.DataFrame(table, columns=COLUMNS)
+
+
+def _scored(known: Known, codes: list[Array], resampling: Resampling) -> dict[str, Any]:
+    """One row of the table; ``codes`` has ``[n, d]`` per fit."""
+    from multimodal_study.metrics import disentanglement as scores
+
+    fitted = [scores.score(*known.sides(own), seed=n) for n, own in enumerate(codes)]
+    found = scores.estimates(fitted, known.cluster[known.held_out], resampling)
+    row: dict[str, Any] = {"fits": len(codes), "latents": codes[0].shape[1]}
+    row |= {"factors": known.values.shape[1], "examples": len(known.held_out)}
+    for score, each in found.items():
+        row |= {score: each.value, f"{score}_low": each.low, f"{score}_high": each.high}
+    return row
 
 
 def _spaces(

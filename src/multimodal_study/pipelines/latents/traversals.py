@@ -66,7 +66,7 @@ def traversals(  # noqa: PLR0917 - a node's inputs come by position
         features: Of the dataset; of them, words are read beside the thumbnails.
         table: Table of ``enrich``: where the pictures are.
         items: Table of ``ingest``, with a column per known factor.
-        sources: What ``locate`` found, and what ``render`` made: ``carriers``, the known factors.
+        sources: What ``locate`` found, and what ``render`` made (``carriers``: known factors).
         parameters: Of ``mvae``, with what the sheet's own model has in their place.
         options: ``size``, ``train_items``, ``latents``, ``positions``, ``reach``, ``words``.
         trainer: The budget of the fit.
@@ -74,9 +74,9 @@ def traversals(  # noqa: PLR0917 - a node's inputs come by position
         seed: Of the fit.
 
     Returns:
-        The figure, and a table with the columns :data:`FACTORS`: for every latent, by falling KL,
-        and factor the share of the latent's variance on test that the factor explains. ``named``
-        marks the factor with the largest share on validation, which is also the one on the sheet.
+        The figure, and a table, columns :data:`FACTORS`: for every latent, by falling KL, and factor
+        the share of the latent's variance on test that it explains. ``named``, as on the sheet: the
+        factor with the largest share on validation.
 
     Raises:
         InputError: An option is out of range.
@@ -92,9 +92,8 @@ def traversals(  # noqa: PLR0917 - a node's inputs come by position
     shown = [z for z in order if seen.nats[z] > UNUSED][: int(options["latents"])] or order[:1]
     positions = np.linspace(-options["reach"], options["reach"], int(options["positions"]))
     decoded = _decoded(network, small, seen, shown, positions)
-    height, width, channels = decoded[PICTURES].shape[-3:]
     figure = traversal_figure(
-        decoded[PICTURES].reshape(len(shown), len(positions), height, width, channels),
+        decoded[PICTURES],
         positions,
         [f"z{z}\n{seen.nats[z]:.1f} nats" for z in shown],
         [_note(z, found, decoded.get(WORDS), row, small, options) for row, z in enumerate(shown)],
