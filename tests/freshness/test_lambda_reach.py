@@ -44,7 +44,6 @@ def test_lambda_changes_every_hybrid_and_what_reads_it_and_nothing_else(
     registry = register_pipelines()
     everything = sum((registry[f"{dataset}_all"] for dataset in FITS), Pipeline([]))
     before = made_from(project, everything)
-    assert made_from(project, everything) == before
     after = made_from(project, everything, model={"lambda": 0.5})
     changed = {name for name in before if before[name] != after[name]}
     hybrids = {f"{dataset}.hybrid.fit" for dataset, row in FITS.items() if "hybrid" in row}

@@ -74,9 +74,9 @@ def traversals(  # noqa: PLR0917 - a node's inputs come by position
         seed: Of the fit.
 
     Returns:
-        The figure, and a table, columns :data:`FACTORS`: for every latent, by falling KL, and factor
-        the share of the latent's variance on test that it explains. ``named``, as on the sheet: the
-        factor with the largest share on validation.
+        The figure, and a table, columns :data:`FACTORS`: for every latent, by falling KL, and
+        factor the share of the latent's variance on test that it explains. ``named``, as on the
+        sheet: the factor with the largest share on validation.
 
     Raises:
         InputError: An option is out of range.
