@@ -25,6 +25,7 @@ from multimodal_study.pipelines import (
     fashion,
     interpretation,
     lambda_study,
+    latents,
     movielens,
     perturbation,
     report,
@@ -107,6 +108,13 @@ ATTRIBUTED: dict[str, tuple[str, ...]] = {
 }
 """Datasets and paradigms whose answers are divided among the modalities."""
 
+DRAWN = ("fashion",)
+"""Datasets with pictures of items: there a small VAE of thumbnails is traversed, and what is known
+of the items is looked for in single latents."""
+
+Z = ("mvae", "hybrid")
+"""Paradigms with a z."""
+
 TABLES: dict[str, dict[str, str]] = {
     "fashion": {
         "task_rows": "Items of each class by split, and whether the task asks about them.",
@@ -137,6 +145,13 @@ TABLES: dict[str, dict[str, str]] = {
             "correlation of the weights of a stream's own token with gradient times input, over "
             "the positions of an example; mean over seeds, intervals over examples. Of another: "
             "the same with what it reads in another example; the gain is over it."
+        ),
+        "disentanglement": (
+            "Whether single latents stand for single factors: mutual information gap (Chen 2018), "
+            "separated attribute predictability (Kumar 2018), disentanglement, completeness and "
+            "informativeness (Eastwood & Williams 2018), each from 0 to 1; fitted on train, scored "
+            "on validation and test, mean over fits. Random codes say what chance is; principal "
+            "components of the same features are the baseline. Intervals cover the choice of items."
         ),
     },
     "movielens": {
@@ -292,6 +307,8 @@ def register_pipelines() -> dict[str, Pipeline]:
             registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
             complete += RANKED[dataset]()
             complete += evaluation.by_history(dataset, FITS[dataset])
+        if dataset in DRAWN:
+            complete += latents.create_pipeline(dataset, Z)
         for paradigm in FITS[dataset]:
             placed = data + cell(dataset, paradigm, paired=paired)
             placed += report.describe(dataset, paradigm, fitted=paradigm not in BASELINES)

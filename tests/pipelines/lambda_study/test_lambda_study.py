@@ -21,6 +21,7 @@ GRID: dict[str, Any] = {
     "seeds": 2,
     "likelihood": {"samples": 4, "refine": 2},
     "tolerance": 1.0,
+    "train_rows": None,
 }
 
 
@@ -72,6 +73,8 @@ def test_every_lambda_is_compared_with_both_ends(studied: Any) -> None:
         "lambda 0 against inf (beta 1)",
         "lambda 1 against 0 (beta 1)",
         "lambda 1 against inf (beta 1)",
+        "lambda 1 against a probe on z of 0 (beta 1)",
+        "lambda inf against a probe on z of 0 (beta 1)",
         "lambda inf against 0 (beta 1)",
     }
 
@@ -115,3 +118,16 @@ def test_a_grid_without_numbers_is_refused(tiny_features: Any) -> None:
             nodes.study(
                 tiny_features(), parameters(), {}, {**GRID, "lambdas": lambdas}, EVALUATION, 0
             )
+
+
+def test_a_sample_of_train_leaves_what_is_measured_whole(tiny_features: Any) -> None:
+    features = tiny_features(n=100)
+    before = {split: len(features.rows(split)) for split in ("train", "validation", "test")}
+    sampled = nodes._sampled(features, 7, 3)
+    assert {split: len(sampled.rows(split)) for split in before} == {**before, "train": 7}
+    pd.testing.assert_frame_equal(
+        sampled.examples, nodes._sampled(features, 7, 3).examples, check_exact=True
+    )
+    assert nodes._sampled(features, 10**6, 3) is features
+    with pytest.raises(ValueError, match=r"lambda_study\.train_rows is 0"):
+        nodes._sampled(features, 0, 3)

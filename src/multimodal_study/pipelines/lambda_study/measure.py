@@ -21,8 +21,8 @@ RETRIEVED = "recall_at_10"
 
 def measured(
     cell: Cell, weights: Arrays, evaluation: dict[str, Any], likelihood: dict[str, Any]
-) -> tuple[list[Row], pd.DataFrame]:
-    """Rows ``seed``, ``split``, ``metric``, ``value`` of one cell, and its predictions.
+) -> tuple[list[Row], pd.DataFrame, pd.DataFrame]:
+    """Rows ``seed``, ``split``, ``metric``, ``value`` of one cell; its predictions; its probe's.
 
     Metrics of the task; the same with each origin taken away (``accuracy_without_text``); what a
     linear probe on z reaches (``probe_accuracy``); the ELBO and, where asked for, an
@@ -41,10 +41,11 @@ def measured(
         found = _rows(nodes.evaluate(poorer, task, brief)["per_seed"])
         decides = [row for row in found if row["metric"] == cell.features.task.decides]
         rows += [{**row, "metric": f"{row['metric']}_without_{origin}"} for row in decides]
-    rows += _of_networks(cell, weights, likelihood, task, brief)
+    found, probed = _of_networks(cell, weights, likelihood, task, brief)
+    rows += found
     if cell.features.pair:
         rows += _retrieved(cell, embeddings, brief)
-    return rows, predictions
+    return rows, predictions, probed
 
 
 def probed_features(features: Features, evaluation: dict[str, Any]) -> list[Row]:
@@ -70,7 +71,8 @@ def probed_features(features: Features, evaluation: dict[str, Any]) -> list[Row]
             parts.append(csr_matrix(x))
         return hstack(parts).tocsr()
 
-    return _probe(features, of, 0, features.description()["task"], evaluation)
+    rows, _ = _probe(features, of, 0, features.description()["task"], evaluation)
+    return rows
 
 
 def _without(cell: Cell, origin: str) -> Cell:
@@ -93,14 +95,16 @@ def _hidden(features: Features, present: dict[str, Array]) -> Features:
 
 def _of_networks(
     cell: Cell, weights: Arrays, likelihood: dict[str, Any], task: dict[str, Any], brief: Any
-) -> list[Row]:
+) -> tuple[list[Row], pd.DataFrame]:
     import numpy as np
+    import pandas as pd
     import torch
 
     from multimodal_study.models.mvae import MVAE
     from multimodal_study.seeds import rebuild_network
 
     rows: list[Row] = []
+    tables = []
     for seed in sorted({int(name.split("/")[0]) for name in weights}):
         network = rebuild_network(cell, weights, seed)
         assert isinstance(network, MVAE)  # noqa: S101  # for the type checker
@@ -120,8 +124,10 @@ def _of_networks(
                 _row(seed, split, name, float(np.concatenate(v).mean()))
                 for name, v in values.items()
             ]
-        rows += _probe(cell.features, z.__getitem__, seed, task, brief)
-    return rows
+        found, table = _probe(cell.features, z.__getitem__, seed, task, brief)
+        rows += found
+        tables.append(table)
+    return rows, pd.concat(tables, ignore_index=True)
 
 
 def _explained(network: Any, batch: Any, likelihood: dict[str, Any]) -> dict[str, Array]:
@@ -144,8 +150,8 @@ def _explained(network: Any, batch: Any, likelihood: dict[str, Any]) -> dict[str
 
 def _probe(
     features: Features, of: Any, seed: int, task: dict[str, Any], evaluation: dict[str, Any]
-) -> list[Row]:
-    """A linear probe's deciding metric, by the definitions of every other cell."""
+) -> tuple[list[Row], pd.DataFrame]:
+    """A linear probe's deciding metric, by the definitions of every other cell; its predictions."""
     import numpy as np
 
     from multimodal_study.data.predictions import EVALUATED, evaluated_rows, predictions_table
@@ -170,7 +176,8 @@ def _probe(
     table = predictions_table(features, evaluated_rows(features), output, seed)
     found = _rows(nodes.evaluate(table, task, evaluation)["per_seed"])
     decides = features.task.decides
-    return [{**row, "metric": f"probe_{decides}"} for row in found if row["metric"] == decides]
+    rows = [{**row, "metric": f"probe_{decides}"} for row in found if row["metric"] == decides]
+    return rows, table
 
 
 def _retrieved(cell: Cell, embeddings: Arrays, evaluation: dict[str, Any]) -> list[Row]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ RAW = "inputs"
 """Name of the row of the probe on the inputs."""
 GRID = ["lambda", "beta", "seed", "split", "metric", "value"]
 VAE_ALONE, TASK_ALONE = 0.0, math.inf
+PROBE = "a probe on z of 0"
+"""A linear model of its own on the z of the VAE that saw no task."""
 
 
 def study(  # noqa: PLR0917
@@ -36,13 +39,15 @@ def study(  # noqa: PLR0917
         features: What the hybrids learn from.
         parameters: The hybrid's, without ``task_weight``.
         trainer: The budget.
-        grid: ``lambdas`` (``.inf``: the task alone), ``betas``, ``seeds``, ``likelihood``.
+        grid: ``lambdas`` (``.inf``: the task alone), ``betas``, ``seeds``, ``likelihood``,
+            ``train_rows`` (a sample of train, the same for every cell; None: all).
         evaluation: What ``evaluate`` and ``retrieve`` read.
         seed: The first seed.
 
     Returns:
         The table, columns :data:`GRID`, and paired comparisons (as ``contributions``) of every
-        lambda with none and with the task alone, where the grid has these.
+        lambda with none, with a linear probe on the z of none, and with the task alone, where the
+        grid has these.
     """
     import pandas as pd
 
@@ -50,21 +55,27 @@ def study(  # noqa: PLR0917
     from multimodal_study.seeds import fit_seeds, forget
 
     lambdas = _checked("lambdas", grid["lambdas"])
-    tables, predictions, cells = [], {}, []
+    features = _sampled(features, grid["train_rows"], seed)
+    tables, cells = [], []
+    predictions: dict[tuple[float, float], pd.DataFrame] = {}
+    probes: dict[float, pd.DataFrame] = {}
     for beta in _checked("betas", grid["betas"]):
         for lam in lambdas:
             cell = _cell(features, parameters, trainer, grid, (lam, beta))
             weights, _, _ = fit_seeds(cell, seed, keep=True)
             cells.append(cell)
-            rows, own = measured(cell, weights, evaluation, grid["likelihood"])
+            rows, own, probed = measured(cell, weights, evaluation, grid["likelihood"])
             predictions[lam, beta] = own
+            if lam == VAE_ALONE:
+                probes[beta] = probed
             tables.append(_placed(rows, str(lam), beta))
             logger.info("lambda %s, beta %s: measured", lam, beta)
     tables.append(_placed(probed_features(cells[0].features, evaluation), RAW, math.nan))
     for cell in cells:
         forget(cell, seed)
-    table = pd.concat(tables, ignore_index=True)
-    return table, _compared(predictions, features.description()["task"], evaluation)
+    task = features.description()["task"]
+    compared = _compared(predictions, probes, task, evaluation)
+    return pd.concat(tables, ignore_index=True), compared
 
 
 def recommend(
@@ -137,6 +148,22 @@ def _cell(
     return cell_of(Hybrid, config, TrainerConfig(**budget), features.select(names))
 
 
+def _sampled(features: Features, train_rows: int | None, seed: int) -> Features:
+    """The features with at most ``train_rows`` rows of train; validation and test stay whole."""
+    import numpy as np
+
+    if train_rows is not None and train_rows < 1:
+        raise ValueError(f"lambda_study.train_rows is {train_rows}, expected 1 or more, or null")
+    train = features.rows("train")
+    if train_rows is None or len(train) <= train_rows:
+        return features
+    chosen = np.random.default_rng(seed).choice(train, train_rows, replace=False)
+    rest = np.flatnonzero((features.examples["split"] != "train").to_numpy())
+    rows = np.sort(np.concatenate([chosen, rest]))
+    logger.info("lambda study: %d of %d training rows", train_rows, len(train))
+    return replace(features, examples=features.examples.iloc[rows].reset_index(drop=True))
+
+
 def _placed(rows: list[dict[str, Any]], lam: str, beta: float) -> pd.DataFrame:
     import pandas as pd
 
@@ -154,6 +181,7 @@ def _checked(name: str, values: Any) -> list[float]:
 
 def _compared(
     predictions: dict[tuple[float, float], pd.DataFrame],
+    probes: dict[float, pd.DataFrame],
     task: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> pd.DataFrame:
@@ -163,17 +191,22 @@ def _compared(
 
     tables = [pd.DataFrame(columns=CONTRIBUTIONS)]
     for (lam, beta), own in predictions.items():
-        for against in (VAE_ALONE, TASK_ALONE):
-            other = predictions.get((against, beta))
-            if other is None or lam == against:
-                continue
-            name = _named(lam, against, beta)
-            tables.append(contribution(task, own, other, evaluation, name))
+        others = {
+            f"{against:g}": predictions.get((against, beta))
+            for against in (VAE_ALONE, TASK_ALONE)
+            if lam != against
+        }
+        if lam != VAE_ALONE:
+            others[PROBE] = probes.get(beta)
+        for name, other in others.items():
+            if other is not None:
+                label = _named(lam, name, beta)
+                tables.append(contribution(task, own, other, evaluation, label))
     return pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
 
 
-def _named(lam: float, against: float, beta: float) -> str:
-    return f"lambda {lam:g} against {against:g} (beta {beta:g})"
+def _named(lam: float, against: str, beta: float) -> str:
+    return f"lambda {lam:g} against {against} (beta {beta:g})"
 
 
 def _answer(
@@ -181,7 +214,11 @@ def _answer(
 ) -> dict[str, dict[str, Any]]:
     """Does the label help z; does z help the label: paired differences at the recommendation."""
     found: dict[str, dict[str, Any]] = {}
-    for question, against in (("against_vae_alone", 0.0), ("against_task_alone", math.inf)):
+    for question, against in (
+        ("against_vae_alone", "0"),
+        ("against_vae_probe", PROBE),
+        ("against_task_alone", "inf"),
+    ):
         own = comparisons[
             (comparisons["comparison"] == _named(lam, against, beta))
             & (comparisons["metric"] == decides)
