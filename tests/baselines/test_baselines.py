@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from multimodal_study.baselines import majority, metadata_only, tfidf
+from multimodal_study.baselines import boosting, majority, metadata_only, tfidf
 from multimodal_study.errors import InputError
 
 BOOST = {
@@ -17,10 +17,11 @@ BOOST = {
     "max_leaves": 4,
     "min_leaf_rows": 2,
     "l2": 1.0,
+    "columns_per_split": 1.0,
     "patience": 5,
 }
 LINEAR = {"inverse_regularisation": [0.1, 1.0, 10.0], "max_iterations": 500}
-ALL = [(majority, {}), (tfidf, LINEAR), (metadata_only, BOOST)]
+ALL = [(majority, {}), (tfidf, LINEAR), (metadata_only, BOOST), (boosting, BOOST)]
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "ordinal", "regression"])
@@ -72,5 +73,7 @@ def test_what_a_baseline_needs_is_named(tiny_features: Any) -> None:
         tfidf.fit_predict(tiny_features().select(["text"]), LINEAR, 0)
     with pytest.raises(InputError, match="origin 'metadata'"):
         metadata_only.fit_predict(tiny_features().select(["text"]), BOOST, 0)
+    with pytest.raises(InputError, match="'numeric'"):
+        boosting.fit_predict(tiny_features().select(["words"]), BOOST, 0)
     with pytest.raises(InputError, match="values of C"):
         tfidf.fit_predict(tiny_features(), {**LINEAR, "inverse_regularisation": []}, 0)

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from multimodal_study.baselines import biased_mf, biases, majority
+from multimodal_study.baselines import biased_mf, biases, implicit_mf, majority
 from multimodal_study.baselines.collaborative import Ratings, as_output, ratings_of, rmse
 from multimodal_study.contract import Features, Modality, Task
 from multimodal_study.errors import InputError
 
 DAMPING = {"damping_user": [1.0, 4.0], "damping_movie": [1.0, 4.0]}
 FACTORS = {"ranks": [1, 2], "max_sweeps": 12, "patience": 12}
-ALL = [(biases, DAMPING), (biased_mf, FACTORS)]
+IMPLICIT = {**FACTORS, "implicit_users": 2, "implicit_films": 2}
+ALL = [(biases, DAMPING), (biased_mf, FACTORS), (implicit_mf, IMPLICIT)]
 USERS, MOVIES = 60, 40
 STEPS = tuple(float(step) for step in np.arange(0.5, 5.5, 0.5))
 
@@ -162,10 +163,12 @@ def test_an_ordinal_output_expects_the_prediction() -> None:
         (biased_mf, {**FACTORS, "ranks": []}),
         (biased_mf, {**FACTORS, "ranks": [0]}),
         (biased_mf, {**FACTORS, "max_sweeps": 0}),
+        (implicit_mf, {**IMPLICIT, "ranks": []}),
+        (implicit_mf, {**IMPLICIT, "ranks": [0]}),
     ],
 )
 def test_nothing_to_try_is_refused(row: Any, parameters: Any) -> None:
-    with pytest.raises(InputError, match=r"biases|biased_mf"):
+    with pytest.raises(InputError, match=r"biases|biased_mf|implicit_mf"):
         row.fit_predict(_features(), parameters, 0)
 
 

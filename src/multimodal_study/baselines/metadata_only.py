@@ -30,7 +30,8 @@ def fit_predict(features: Features, parameters: dict[str, Any], seed: int) -> Ba
     Args:
         features: Must have a modality of that origin.
         parameters: ``learning_rate``, ``max_trees``, ``max_leaves``, ``min_leaf_rows``,
-            ``l2`` and ``patience`` (trees without a lower validation loss).
+            ``l2``, ``columns_per_split`` (a share) and ``patience`` (trees without a lower
+            validation loss).
         seed: Seed of the booster.
 
     Raises:
@@ -42,11 +43,12 @@ def fit_predict(features: Features, parameters: dict[str, Any], seed: int) -> Ba
             "metadata_only needs a modality of origin 'metadata' and the features have none: "
             "no metadata column of this source varies in train"
         )
-    columns = np.hstack([_column(features, name) for name in names])
-    return run(features, seed, lambda: _boost(features, columns, parameters, seed))
+    columns = np.hstack([column(features, name) for name in names])
+    return run(features, seed, lambda: boost(features, columns, parameters, seed))
 
 
-def _column(features: Features, name: str) -> np.ndarray[Any, Any]:
+def column(features: Features, name: str) -> np.ndarray[Any, Any]:
+    """Modality ``name`` of every example: float32 ``[n, d]``, NaN where it is missing."""
     index = features.examples[features.modalities[name].entity].to_numpy()
     array: Any = features.arrays[name]
     rows = np.array(array[index], dtype=np.float32)
@@ -54,9 +56,10 @@ def _column(features: Features, name: str) -> np.ndarray[Any, Any]:
     return rows
 
 
-def _boost(
+def boost(
     features: Features, columns: np.ndarray[Any, Any], parameters: dict[str, Any], seed: int
 ) -> Candidate:
+    """The booster on ``columns`` ``[n, d]`` with as many trees as validation wants."""
     train, validation = features.rows("train"), features.rows("validation")
     regression = features.task.kind == "regression"
     kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
@@ -66,6 +69,7 @@ def _boost(
         max_leaf_nodes=parameters["max_leaves"],
         min_samples_leaf=parameters["min_leaf_rows"],
         l2_regularization=parameters["l2"],
+        max_features=parameters["columns_per_split"],
         early_stopping=True,
         n_iter_no_change=parameters["patience"],
         scoring="loss",

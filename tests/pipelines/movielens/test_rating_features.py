@@ -16,15 +16,17 @@ from multimodal_study.pipelines.movielens.features import films
 from multimodal_study.pipelines.movielens.features.aggregates import aggregates, biases
 from multimodal_study.pipelines.movielens.features.factors import factors
 from multimodal_study.pipelines.movielens.features.slots import TrainRatings
+from multimodal_study.pipelines.movielens.features.tastes import Pairs, tastes
 from multimodal_study.pipelines.movielens.featurise import featurise
 from multimodal_study.pipelines.movielens.split import split
 
 USERS, FILMS, N = 25, 30, 420
 GRAPH = {"rank": 3, "iterations": 3, "regularisation": 1.0}
+TASTES = {"rank": 2, "sweeps": 2, "implicit_users": 2, "implicit_films": 2}
 OPTIONS: dict[str, Any] = {
     "text": None, "tokens": None, "pictures": False, "people_min_films": 2, "external": True,
     "words": {"view": "tfidf", "ngram_range": [1, 1], "min_df": 1, "max_features": 50},
-    "graph": GRAPH, "tabular": {"min_count": 2},
+    "graph": GRAPH, "tastes": TASTES, "tabular": {"min_count": 2},
 }  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def equal(one: Features, two: Features, rows: Any = None) -> list[str]:
 
 
 STRATEGIES = ["random", "user_last20", "global_time", "cold_movie", "cold_user"]
-LEARNT = {"user", "popularity", "graph_user", "graph_movie"}
+LEARNT = {"user", "popularity", "graph_user", "graph_movie", "tastes"}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -274,11 +276,12 @@ def test_both_kinds_of_task() -> None:
         make(ratings, task={"kind": "binary"})
 
 
-def test_arrays_are_per_entity_and_never_per_example() -> None:
+def test_arrays_are_per_entity_and_only_what_is_about_a_pair_per_example() -> None:
     features, splits = make(make_ratings())
     slots = int(splits["fold"].max()) + 1
     for name, modality in features.modalities.items():
         rows = {"movie": FILMS, "movie_fold": FILMS * slots, "user_fold": USERS * slots}
+        rows["pair"] = N
         assert features.arrays[name].shape[0] == rows[modality.entity]
     test = features.rows("test")
     assert (features.examples["user_fold"].to_numpy()[test] % slots == slots - 1).all()
@@ -309,3 +312,38 @@ def _train(history: str) -> TrainRatings:
         5,
         history,
     )
+
+
+def test_tastes_of_a_fold_do_not_depend_on_its_own_ratings() -> None:
+    train = _train("others")
+    pairs = Pairs(train.user, train.movie, train.fold)
+    genres, _ = films.genre_matrix(make_films())
+    for fold in (0, 3):
+        changed = train.rating.copy()
+        changed[train.fold == fold] = 5.5 - changed[train.fold == fold]
+        moved = TrainRatings(**{**train.__dict__, "rating": changed})
+        before, after = (
+            tastes(r, pairs, genres, {"genres": genres}, smoothing=4.0, seed=1, **TASTES)
+            for r in (train, moved)
+        )
+        mine = train.fold == fold
+        pd.testing.assert_frame_equal(before[mine], after[mine])
+        assert not before[~mine].equals(after[~mine])
+
+
+def test_what_was_thought_of_like_films_is_the_weighted_mean() -> None:
+    train = _train("others")
+    genres, _ = films.genre_matrix(make_films())
+    asked = Pairs(np.array([3]), np.array([5]), np.array([train.folds]))
+    chosen = {"rank": 1, "sweeps": 1, "implicit_users": 0, "implicit_films": 0}
+    found = tastes(train, asked, genres, {"genres": genres}, smoothing=4.0, seed=1, **chosen)
+    known = biases(train, np.ones(len(train.rating), dtype=bool), 4.0)
+    mine = train.user == 3
+    residual = train.rating[mine] - known.mean - known.user[3] - known.movie[train.movie[mine]]
+    length = np.linalg.norm(genres, axis=1)
+    cosine = genres @ genres[5] / np.maximum(length * length[5], 1e-9)
+    weight = cosine[train.movie[mine]]
+    assert found["alike:genres"][0] == pytest.approx((weight @ residual) / (4 + weight.sum()))
+    assert found["weight:genres"][0] == pytest.approx(np.log1p(weight.sum()))
+    summands = found[["biases", "factors", "contents", "viewers"]].sum(axis=1)
+    assert found["expected"][0] == pytest.approx(train.rating.mean() + summands[0])

@@ -1,8 +1,9 @@
 """Films, ratings and splits to :class:`multimodal_study.contract.Features`.
 
 Entities: ``movie`` (a row per film), ``user`` (an index alone: nothing is known of a user but the
-ratings), ``movie_fold`` and ``user_fold`` (a row per fold, see :mod:`.features`). Times of ratings
-stand in the examples to lead back to the source; no feature is made of them.
+ratings), ``movie_fold`` and ``user_fold`` (a row per fold, see :mod:`.features`), ``pair`` (a row
+per example). Times of ratings stand in the examples to lead back to the source; no feature is made
+of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from multimodal_study.pipelines.movielens import task as tasks
 from multimodal_study.pipelines.movielens.features import contents, films
 from multimodal_study.pipelines.movielens.features import ratings as learnt
 from multimodal_study.pipelines.movielens.features.slots import TrainRatings, slot_rows
+from multimodal_study.pipelines.movielens.features.tastes import PAIR, Pairs, taste_view
 from multimodal_study.pipelines.options import known_options
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ logger = logging.getLogger(__name__)
 
 OPTIONS = (
     "cache", "text", "tokens", "words", "pictures", "regions", "facts", "genres",
-    "people_min_films", "external", "aggregates", "graph", "smoothing", "tabular",
+    "people_min_films", "external", "aggregates", "graph", "tastes", "smoothing", "tabular",
 )  # fmt: skip
-PAIR = ("image", "text")
+_BOTH = ("image", "text")
 _PEOPLE = 3
 
 
@@ -70,14 +72,13 @@ def featurise(  # noqa: PLR0917 - a node's inputs come by position
     rows = _rows(ratings, splits)
     chosen = tasks.task_of(task, ingest_summary["source"])
     train, known = _train(rows, len(table), split_summary)
-    views = [
-        *_of_films(table, known, featurise, image),
-        *_of_ratings(train, table, featurise, seed),
-    ]
+    views = _of_films(table, known, featurise, image)
+    views += _of_ratings(train, table, featurise, seed)
+    views += _of_pairs(train, rows, table, views, featurise, seed)
     kept = {view.modality.name: view for view in views}
     if not kept:
         raise InputError("movielens.featurise leaves no modality; switch some of them on")
-    pair = PAIR if set(PAIR) <= {view.modality.origin for view in views} else None
+    pair = _BOTH if set(_BOTH) <= {view.modality.origin for view in views} else None
     return Features(
         arrays={name: view.array for name, view in kept.items()},
         present={name: view.present for name, view in kept.items()},
@@ -166,6 +167,34 @@ def _of_ratings(
     return made
 
 
+def _of_pairs(  # noqa: PLR0917
+    train: TrainRatings,
+    rows: dict[str, Any],
+    table: pd.DataFrame,
+    views: list[View],
+    options: dict[str, Any],
+    seed: int,
+) -> list[View]:
+    """View of the entity ``pair``; films are alike by genres and, where there are any, people."""
+    if not options.get("tastes"):
+        return []
+    genres, _ = films.genre_matrix(table)
+    bags = {"genres": genres}
+    bags |= {view.modality.name: view.array for view in views if view.modality.name == "people"}
+    return [
+        taste_view(
+            train,
+            Pairs(rows["user"], rows["movie"], rows["fold"]),
+            np.hstack([genres, films.era_matrix(table)]),
+            bags,
+            dict(options["tastes"]),
+            float(options.get("smoothing", 4.0)),
+            dict(options.get("tabular") or {}),
+            seed,
+        )
+    ]
+
+
 def _examples(
     rows: dict[str, Any],
     table: pd.DataFrame,
@@ -184,6 +213,7 @@ def _examples(
             "movie": rows["movie"].astype(np.int64),
             learnt.USER: slot_rows(rows["user"], rows["fold"], slots),
             learnt.MOVIE: slot_rows(rows["movie"], rows["fold"], slots),
+            PAIR: np.arange(len(users)),
             "split": rows["split"],
             "target": target,
             "cluster": users,

@@ -110,6 +110,18 @@ def _biased_mf() -> Any:
     return biased_mf.fit_predict
 
 
+def _implicit_mf() -> Any:
+    from multimodal_study.baselines import implicit_mf
+
+    return implicit_mf.fit_predict
+
+
+def _boosting() -> Any:
+    from multimodal_study.baselines import boosting
+
+    return boosting.fit_predict
+
+
 PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "majority": lambda: baseline("majority", _majority),
     "metadata_only": lambda: baseline("metadata_only", _metadata_only),
@@ -117,6 +129,8 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "logistic": lambda: baseline("logistic", _logistic),
     "biases": lambda: baseline("biases", _biases),
     "biased_mf": lambda: baseline("biased_mf", _biased_mf),
+    "implicit_mf": lambda: baseline("implicit_mf", _implicit_mf),
+    "boosting": lambda: baseline("boosting", _boosting),
     # The network and the budget of `early`, with the rest taken away and nothing else changed.
     "text_only": lambda: supervised("early", _early, origins=("text",)),
     "image_only": lambda: supervised("early", _early, origins=("image",)),
@@ -140,7 +154,10 @@ NETWORKS: dict[str, Callable[[], Any]] = {
 }
 """Paradigms that interpretation rebuilds: what imports the network and its ``Config``."""
 
-BASELINES = ("majority", "metadata_only", "tfidf", "logistic", "biases", "biased_mf")
+BASELINES = (
+    "majority", "metadata_only", "tfidf", "logistic", "biases", "biased_mf", "implicit_mf",
+    "boosting",
+)  # fmt: skip
 """Rows that learn no representation of contents: the strongest stands beside every paradigm."""
 
 

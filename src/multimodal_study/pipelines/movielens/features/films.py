@@ -72,6 +72,14 @@ def genres_view(array: np.ndarray[Any, Any], names: list[str]) -> View | None:
     return View(modality, array, np.asarray(array.any(axis=1)))
 
 
+def era_matrix(table: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """One-hot five-year bins of the films' years: float32 ``[i, e]``, zeros where unknown."""
+    import pandas as pd
+
+    era = table["year"].astype("float64") // _ERA
+    return pd.get_dummies(era).to_numpy(dtype=np.float32)
+
+
 def people_view(table: pd.DataFrame, train: Mask, min_films: int) -> View | None:
     """Who made a film, where and in which language: multi-hot CSR, as a bag of names.
 

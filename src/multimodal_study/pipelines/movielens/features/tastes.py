@@ -1,0 +1,182 @@
+"""What a person should make of a film, as the ratings of train tell without the example's fold.
+
+Unlike an aggregate, which has a row per user or per film, these numbers are about a pair: a rating
+that :mod:`multimodal_study.data.known_factors` expects and the summands of it, with genres and
+five-year bins of films and who rated what as known columns; and what the person thought of films
+with the same people and of the same genres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from multimodal_study.contract import Modality
+from multimodal_study.data import known_factors
+from multimodal_study.data.implicit import implicit_columns
+from multimodal_study.errors import InputError
+from multimodal_study.pipelines.movielens.features.aggregates import biases
+from multimodal_study.pipelines.movielens.features.slots import Floats, Ints, Mask, TrainRatings
+from multimodal_study.pipelines.options import known_options
+from multimodal_study.pipelines.views import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAIR = "pair"
+"""Entity with a row per example."""
+EXPECTED = ("expected", "biases", "factors", "contents", "viewers")
+_OPTIONS = ("rank", "sweeps", "implicit_users", "implicit_films")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Users and films of all examples, and the fold that each must not learn from."""
+
+    user: Ints
+    """Index of the user ``[n]``."""
+    movie: Ints
+    fold: Ints
+    """As in ``TrainRatings``; ``folds`` for examples that are not of train."""
+
+
+def taste_view(  # noqa: PLR0917
+    ratings: TrainRatings,
+    pairs: Pairs,
+    known: Floats,
+    bags: dict[str, Any],
+    options: dict[str, Any],
+    smoothing: float,
+    tabular: dict[str, Any],
+    seed: int,
+) -> View:
+    """``tastes``: scaled; missing where there is no rating to learn from.
+
+    Args:
+        ratings: Of train.
+        pairs: Of all examples ``[n]``.
+        known: What is known of films ``[i, c]``, such as multi-hot genres.
+        bags: Name to non-negative terms of films, dense or CSR ``[i, t]``: films are alike by the
+            cosine.
+        options: ``rank``, ``sweeps``, ``implicit_users``, ``implicit_films``.
+        smoothing: Of biases and of means over like films, in ratings.
+        tabular: Of ``fit_tabular``.
+        seed: Of the first factors.
+
+    Raises:
+        InputError: An option is unknown or out of range.
+    """
+    from multimodal_study.encoders.tabular import fit_tabular
+
+    known_options("movielens.featurise.tastes", options, _OPTIONS)
+    table = tastes(ratings, pairs, known, bags, smoothing=smoothing, seed=seed, **options)
+    present = table["expected"].notna().to_numpy(dtype=bool)
+    names = [str(column) for column in table.columns]
+    of_train = pairs.fold < ratings.folds
+    array, columns = fit_tabular(table, present & of_train, numeric=names, log=[], **tabular)
+    array[~present] = 0
+    note = f"train without the example's fold ({ratings.history}), {options}, seed {seed}"
+    modality = Modality("tastes", PAIR, "numeric", len(columns), "tastes", "normal", note, columns)
+    return View(modality, array, present)
+
+
+def tastes(
+    ratings: TrainRatings,
+    pairs: Pairs,
+    known: Floats,
+    bags: dict[str, Any],
+    *,
+    rank: int,
+    sweeps: int,
+    implicit_users: int,
+    implicit_films: int,
+    smoothing: float,
+    seed: int,
+) -> pd.DataFrame:
+    """One row per pair, in ratings; missing where nothing may be learnt from.
+
+    Columns: ``expected`` and its summands ``biases``, ``factors``, ``contents`` (weights of known
+    columns of films) and ``viewers`` (of users); for each bag ``alike:<bag>``, the damped mean
+    ``sum(c e) / (s + sum c)`` of the user's residuals ``e`` over biases, weighted by the cosine
+    ``c`` of the films' terms, and ``weight:<bag>``, ``log(1 + sum c)``.
+    """
+    import pandas as pd
+
+    lowest = {"rank": 1, "sweeps": 1, "implicit_users": 0, "implicit_films": 0}
+    given = (rank, sweeps, implicit_users, implicit_films)
+    for (name, low), value in zip(lowest.items(), given, strict=True):
+        if value < low:
+            raise InputError(f"movielens.featurise.tastes.{name} is {value}, at least {low}")
+    terms = {name: _unit(bag) for name, bag in bags.items()}
+    columns = [*EXPECTED, *(f"{what}:{name}" for name in terms for what in ("alike", "weight"))]
+    found = np.full((len(pairs.user), len(columns)), np.nan)
+    for slot, rows in enumerate(ratings.learnt_from()):
+        asked = np.flatnonzero(pairs.fold == slot)
+        if not rows.any() or not len(asked):
+            continue
+        user, movie = pairs.user[asked], pairs.movie[asked]
+        implicit = (implicit_users, implicit_films)
+        expected = _expected(ratings, rows, known, implicit, rank, sweeps, seed, (user, movie))
+        alike = _alike(ratings, rows, terms, smoothing, (user, movie))
+        found[asked] = np.hstack([expected, *alike])
+    return pd.DataFrame(found, columns=columns)
+
+
+def _expected(  # noqa: PLR0917
+    ratings: TrainRatings,
+    rows: Mask,
+    known: Floats,
+    implicit: tuple[int, int],
+    rank: int,
+    count: int,
+    seed: int,
+    asked: tuple[Ints, Ints],
+) -> Floats:
+    """Columns ``EXPECTED`` of the pairs ``asked``: float64 ``[n, 5]``."""
+    user, movie, value = ratings.user[rows], ratings.movie[rows], ratings.rating[rows]
+    sizes = ratings.users, ratings.movies
+    of_users, _ = implicit_columns(user, movie, sizes, implicit[0])
+    _, of_films = implicit_columns(user, movie, sizes, implicit[1])
+    columns = of_users, np.hstack([known, of_films])
+    *_, model = islice(
+        known_factors.sweeps((user, movie), value, columns, rank=rank, seed=seed), count
+    )
+    parts = model.parts(*asked)
+    return np.hstack([model.mean + parts.sum(1, keepdims=True), parts])
+
+
+def _alike(
+    ratings: TrainRatings,
+    rows: Mask,
+    terms: dict[str, csr_matrix],
+    smoothing: float,
+    asked: tuple[Ints, Ints],
+) -> list[Floats]:
+    """For each bag the mean and its weight: float64 ``[n, 2]``."""
+    user, movie = ratings.user[rows], ratings.movie[rows]
+    known = biases(ratings, rows, smoothing)
+    residual = ratings.rating[rows] - known.mean - known.user[user] - known.movie[movie]
+    shape = ratings.users, ratings.movies
+    found = []
+    for bag in terms.values():
+        summed, weight = (
+            np.asarray(
+                (csr_matrix((value, (user, movie)), shape=shape) @ bag)[asked[0]]
+                .multiply(bag[asked[1]])
+                .sum(1)
+            ).ravel()
+            for value in (residual, np.ones(len(user)))
+        )
+        found.append(np.stack([summed / (smoothing + weight), np.log1p(weight)], axis=1))
+    return found
+
+
+def _unit(bag: Any) -> csr_matrix:
+    """Rows of length 1, but for empty ones."""
+    from sklearn.preprocessing import normalize
+
+    return csr_matrix(normalize(csr_matrix(bag, dtype=np.float64)))
