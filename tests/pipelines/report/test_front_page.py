@@ -13,16 +13,10 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from multimodal_study.pipeline_registry import (
-    DATASETS,
-    INTERPRETED,
-    PERTURBED,
-    TABLES,
-    register_pipelines,
-)
-from multimodal_study.pipelines.evaluation.pipeline import SHOWN
+from multimodal_study.pipeline_registry import ATTRIBUTED, DATASETS, PAIRED, register_pipelines
 from multimodal_study.pipelines.report import front_page, lambda_page
 from multimodal_study.pipelines.report.pipeline import PAGES
+from multimodal_study.reporting.captions import figures_of, tables_of
 from reporting.entries import entry
 from reporting.test_site import study
 
@@ -46,9 +40,12 @@ def test_every_printed_command_names_an_output_of_its_pipeline(dataset: str) -> 
         for name in re.findall(r"(?:made_by|_command)\((?:entry, )?\"(\w+)\"\)", path.read_text())
     }
     assert {"leaderboard", "significance", "feature_card", "quarantine"} <= named
-    shown = {**TABLES.get(dataset, {}), **INTERPRETED, **PERTURBED, **SHOWN, "answers": ""}
+    shown = tables_of(dataset, paired=dataset in PAIRED, attributed=dataset in ATTRIBUTED)
     made = register_pipelines()[f"{dataset}_all"].all_outputs()
-    assert {f"{dataset}.{name}" for name in (named | set(shown))} <= made
+    assert {
+        f"{dataset}.{name}"
+        for name in (named | set(shown) | set(figures_of(dataset)) | {"answers"})
+    } <= made
 
 
 def test_runs_of_several_datasets_can_be_joined() -> None:

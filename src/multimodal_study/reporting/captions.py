@@ -1,0 +1,207 @@
+"""What the tables and figures of a dataset's page say of themselves."""
+
+from __future__ import annotations
+
+from multimodal_study.reporting.shown import Shown
+
+TABLES: dict[str, dict[str, str]] = {
+    "fashion": {
+        "task_rows": "Items of each class by split, and whether the task asks about them.",
+        "factor_probes": (
+            "What a linear probe on frozen vectors reads of each factor, on test, against what the "
+            "construction says. Chance: the share of the most frequent value. The p-value is that "
+            "of an exact one-sided test against it; verdicts correct for the number of probes."
+        ),
+        "localisation": (
+            "Whether maps point at the region that shows what decides the class, on test pictures "
+            "that a paradigm classifies rightly; described: at what the text speaks of, for the "
+            "match of picture and text. Pointing: the highest point lies in the region or within "
+            "the margin; mass: share of the map in the region. Random and constant maps cannot "
+            "know, centre always points at the middle, scrambled is Grad-CAM of the network "
+            "without what it learnt. Blind: the better of random and constant on the same "
+            "questions; the gain is over it. Means over seeds; intervals over examples."
+        ),
+        "explanation_tests": (
+            "Tests of the same maps without ground truth. Areas under the curves of deletion "
+            "(lower is better) and insertion (higher is better) of cells of the picture, for the "
+            "probability of the class against those that it is told from; the gain is that of "
+            "insertion less deletion over a random order, which is also that of a constant map. "
+            "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
+            "maps that ignore what was learnt."
+        ),
+        "coattention": (
+            "Whether what one stream of vilbert reads of the other is what counts: Spearman's "
+            "correlation of the weights of a stream's own token with gradient times input, over "
+            "the positions of an example; mean over seeds, intervals over examples. Of another: "
+            "the same with what it reads in another example; the gain is over it."
+        ),
+        "disentanglement": (
+            "Whether single latents stand for single factors: mutual information gap (Chen 2018), "
+            "separated attribute predictability (Kumar 2018), disentanglement, completeness and "
+            "informativeness (Eastwood & Williams 2018), each from 0 to 1; fitted on train, scored "
+            "on validation and test, mean over fits. Random codes say what chance is; principal "
+            "components of the same features are the baseline. Intervals cover the choice of items."
+        ),
+    },
+    "movielens": {
+        "ranking": (
+            "Lists of unseen films, all films competing, for users with a film of test that they "
+            "liked. Settings chosen by NDCG on validation, then fitted on train and validation. "
+            "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
+            "mean share of users who had rated a listed film."
+        ),
+        "ratings_by_history": (
+            "RMSE by the number of ratings that train has of the film: without one, its contents "
+            "are all there is. Intervals by user; the difference is that on the same ratings to "
+            "the strongest baseline, which validation as a whole chose, below zero where the "
+            "paradigm is better."
+        ),
+    },
+}
+"""Tables of a dataset that its page shows, with what they say."""
+
+INTERPRETED: dict[str, str] = {
+    "latent_structure": (
+        "Whether test examples of one class lie together in the joint representation, by cosine; "
+        "mean over seeds. Purity: share of an example's nearest others that have its class, "
+        "against the share under a random choice. The first row, features, is the bare vectors "
+        "that the paradigms start from. Intervals cover the choice of examples, not of seeds; "
+        "the verdict is that of the interval of purity less chance, not corrected for the number "
+        "of paradigms."
+    ),
+}
+"""Tables that interpretation makes of every dataset, with what they say."""
+
+DIAGNOSED: dict[str, str] = {
+    "calibration": (
+        "Are probabilities to be believed? Before, and after temperature scaling (Guo et al., "
+        "2017): one temperature per seed, fitted on validation by the NLL; above 1 a paradigm was "
+        "too sure. Change: after less before, on the same examples and resamples; negative is "
+        "better. The predicted class never changes."
+    ),
+}
+"""Tables beside the leaderboard of every dataset, with what they say."""
+
+ALIGNED: dict[str, str] = {
+    "alignment": (
+        "How alike the two origins of a pair are represented, on the distinct test items; first "
+        "and second in the order of the pair. CKA: linear, 0 to 1, beside what random pairings "
+        "give (few items in many dimensions are alike by chance). Gap: distance of the centroids "
+        "on the sphere; alignment: mean squared distance of the two sides of an item; uniformity: "
+        "lower is more evenly spread; these three only where there is a shared space. Recall at "
+        "10: of the other origin. Task: the deciding metric. Means over seeds; intervals by a "
+        "block jackknife over items."
+    ),
+}
+"""Tables of datasets whose features have a pair, with what they say."""
+
+PERTURBED: dict[str, str] = {
+    "modality_worth": (
+        "What each origin is worth to a fitted paradigm. Shapley: its mean gain in the deciding "
+        "metric on test over all orders in which origins may join (positive is better); the values "
+        "of a paradigm add up to all less none. Alone, without: the metric with this origin only, "
+        "with all others; shuffled: with this origin from another example. Expected: what the best "
+        "possible classifier would have, where the data were constructed; the verdict compares the "
+        "order of the origins with it. Missing: what stands for an origin that is away. Means over "
+        "seeds; intervals cover the choice of examples, not of seeds. Rows that predict as they "
+        "fit save no weights and cannot be asked."
+    ),
+    "interactions": (
+        "Does a paradigm use its origins together? The deciding metric of the network, and of its "
+        "best additive stand-in (EMAP, Hessel and Lee, 2020), on the same test examples, all of "
+        "whose origins were exchanged pair by pair. A gap above zero is gained by reading them "
+        "together; a paradigm without one could be a sum of two single-modality models. The "
+        "interval covers the choice of examples, not of seeds."
+    ),
+    "robustness_area": (
+        "Robustness, without regard to what other paradigms reach. Clean: the deciding metric on "
+        "the sampled test examples as they are; worst: at the highest severity; area: mean height "
+        "of the curve over its severities; lost: what the area is worse than clean. Noise is "
+        "Gaussian, in standard deviations of train, on vectors; at the same steps a growing share "
+        "of words is dropped from bags and sequences. Missing: shares of rows that lose the "
+        "origin, in expectation over what is lost; at random: the first principal component of "
+        "the other origins decides; not at random: that of the origin itself, or the label. "
+        "Every point of every curve is in robustness.csv. Intervals cover the choice of examples, "
+        "not of seeds."
+    ),
+}
+"""Tables from fitted networks that are asked with worse inputs, with what they say."""
+
+
+ATTRIBUTIONS: dict[str, str] = {
+    "attributions": (
+        "What each modality does for the answer, by integrated gradients of the log odds of the "
+        "predicted class, from the mean of train (no words) to the example. Share: of the sizes of "
+        "the modalities' sums; towards: the sum itself, nats; missed: what the sums lack of the "
+        "whole change, as a share of it, 0 if exact. Means over seeds, intervals over examples."
+    ),
+    "top_terms": (
+        "Words of the bag of words that speak most for a class, by the same attributions: nats per "
+        "example that is predicted so, all seeds."
+    ),
+}
+"""Tables of :data:`ATTRIBUTED` datasets, with what they say."""
+
+
+FIGURES: dict[str, Shown] = {
+    "robustness_figure": Shown(
+        "Robustness",
+        "The deciding metric on test against the severity of what was done to an origin, means "
+        "over seeds with their interval. A panel per perturbation and origin.",
+        "Curves of the deciding metric over the severity of noise and of missing modalities, one "
+        "line per paradigm. The table of areas sums each of them up.",
+    ),
+    "quality_cost": Shown(
+        "Quality against cost",
+        "The deciding metric on test against what a paradigm costs; the numbers are those of the "
+        "leaderboard and of the table of costs.",
+        "A point per paradigm: cost to the right, the deciding metric with its interval upwards.",
+    ),
+}
+"""Figures of every dataset, by their name in the catalogue."""
+
+OWN_FIGURES: dict[str, dict[str, Shown]] = {
+    "fashion": {
+        "grad_cam_sheet": Shown(
+            "Where paradigms look (Grad-CAM)",
+            "Test garments and the cells of the picture that speak for the class, a column per "
+            "paradigm; outlined: the region that shows what decides the class.",
+            "Rows of rendered garments under coloured maps. The table localisation measures how "
+            "often the highest point of a map lies in the outlined region.",
+        ),
+        "coattention_sheet": Shown(
+            "What the streams of vilbert read of each other",
+            "Test garments under the weights that words give to cells of the picture.",
+            "Rows of rendered garments under coloured maps, a word above each. The table "
+            "coattention measures whether such weights agree with gradients.",
+            "vilbert",
+        ),
+        "traversal_sheet": Shown(
+            "What single latents do",
+            "A small VAE of thumbnails and words, fitted for this figure; a row moves one latent "
+            "from one end of its prior to the other, the rest stay at their mean; words that grow "
+            "most stand at either end.",
+            "A row of small pictures per latent, changing from left to right.",
+            "mvae",
+        ),
+    },
+}
+"""Figures of one dataset; one that names a paradigm also stands on the page of that paradigm."""
+
+
+def tables_of(dataset: str, *, paired: bool, attributed: bool) -> dict[str, str]:
+    """Tables that the page of ``dataset`` shows, with what they say.
+
+    Args:
+        dataset: Its namespace.
+        paired: Whether its features have a pair.
+        attributed: Whether answers of its cells are divided among the modalities.
+    """
+    tables = {**TABLES.get(dataset, {}), **DIAGNOSED, **INTERPRETED, **PERTURBED}
+    tables |= ALIGNED if paired else {}
+    return tables | (ATTRIBUTIONS if attributed else {})
+
+
+def figures_of(dataset: str) -> dict[str, Shown]:
+    """Figures that the page of ``dataset`` shows, by their name in the catalogue."""
+    return {**FIGURES, **OWN_FIGURES.get(dataset, {})}
