@@ -138,7 +138,7 @@ def _pieces(
     entities = features.examples[entity].to_numpy()[rows]
     texts = [str(text) for text in table["text"].to_numpy()[entities]]
     ids = tokenizer(texts, truncation=True, max_length=tokens["max_tokens"])["input_ids"]
-    return [tokenizer.convert_ids_to_tokens(one) for one in ids]
+    return [[str(piece) for piece in tokenizer.convert_ids_to_tokens(one)] for one in ids]
 
 
 def _agreements(
