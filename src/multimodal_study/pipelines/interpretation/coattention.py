@@ -131,7 +131,7 @@ def _pieces(
 
     from multimodal_study.encoders.text_model import find_model
 
-    tokenizer = AutoTokenizer.from_pretrained(
+    tokenizer: Any = AutoTokenizer.from_pretrained(
         str(find_model(tokens["model"]).folder), use_fast=True, local_files_only=True
     )
     entity = next(item.entity for item in features.modalities.values() if item.kind == "tokens")
