@@ -133,6 +133,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         complete += report.write(compared, figures=figures_of(dataset))
         embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
         complete += interpretation.interpret(dataset, embedded)
+        complete += interpretation.analyse(dataset, FITS[dataset])
         complete += diagnostics.diagnose(dataset, FITS[dataset], BASELINES, paired=paired)
         complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
         if dataset in EXPLAINED:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from captum.attr import IntegratedGradients
@@ -58,7 +59,8 @@ def integrated_gradients(
         copies = len(moved[0]) // len(batch)
         return score(repeated(batch, copies, dict(zip(names, moved, strict=True))))
 
-    parts: tuple[Tensor, ...] = IntegratedGradients(along).attribute(
+    method: Any = IntegratedGradients(along)
+    parts: tuple[Tensor, ...] = method.attribute(
         inputs, baselines=start, n_steps=steps, internal_batch_size=max(64, len(batch))
     )
     with torch.no_grad():

@@ -69,6 +69,21 @@ INTERPRETED: dict[str, str] = {
         "the verdict is that of the interval of purity less chance, not corrected for the number "
         "of paradigms."
     ),
+    "slices": (
+        "Where the best paradigm on validation, and the strongest baseline, are wrong more often "
+        "than on all other examples. Error: share of wrong answers (regression: mean distance), "
+        "mean over seeds; the gap is to the rest, with its interval over clusters of examples, not "
+        "corrected for the number of slices. Long: the longest quarter. Slices with few examples "
+        "are left out."
+    ),
+    "disagreements": (
+        "What other paradigms know that the best on validation does not: shares of examples and "
+        "seeds that both, either or neither answer rightly."
+    ),
+    "confusions": (
+        "Classes that the best paradigm on validation takes for others, the most frequent first; "
+        "examples are a mean over seeds."
+    ),
 }
 """Tables that interpretation makes of every dataset, with what they say."""
 
@@ -165,13 +180,15 @@ OWN_FIGURES: dict[str, dict[str, Shown]] = {
         "grad_cam_sheet": Shown(
             "Where paradigms look (Grad-CAM)",
             "Test garments and the cells of the picture that speak for the class, a column per "
-            "paradigm; outlined: the region that shows what decides the class.",
+            "paradigm (its first seed); outlined: the region that shows what decides the class. A "
+            "paradigm that predicts another class has no map.",
             "Rows of rendered garments under coloured maps. The table localisation measures how "
             "often the highest point of a map lies in the outlined region.",
         ),
         "coattention_sheet": Shown(
             "What the streams of vilbert read of each other",
-            "Test garments under the weights that words give to cells of the picture.",
+            "Test garments under what the whole text, and the words that the picture reads most, "
+            "read of its cells; first seed.",
             "Rows of rendered garments under coloured maps, a word above each. The table "
             "coattention measures whether such weights agree with gradients.",
             "vilbert",

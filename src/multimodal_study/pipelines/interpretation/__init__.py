@@ -1,10 +1,11 @@
 """Shared interpretation: it reads what cells saved and trains nothing."""
 
 from multimodal_study.pipelines.interpretation.pipeline import (
+    analyse,
     attribute,
     coattend,
     explain,
     interpret,
 )
 
-__all__ = ["attribute", "coattend", "explain", "interpret"]
+__all__ = ["analyse", "attribute", "coattend", "explain", "interpret"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ COATTENTION = [
 WORDS = ["example_id", "rank", "word", "read", "gradient", "cell_row", "cell_column"]
 _SPECIAL = 1
 """Tokens at either end of a text that are no words of it."""
+_WITHIN = "##"
+"""What a piece begins with that goes on with a word (WordPiece)."""
 _TOGETHER = 64
 
 
@@ -131,7 +134,7 @@ def _pieces(
 
     from multimodal_study.encoders.text_model import find_model
 
-    tokenizer = AutoTokenizer.from_pretrained(
+    tokenizer: Any = AutoTokenizer.from_pretrained(
         str(find_model(tokens["model"]).folder), use_fast=True, local_files_only=True
     )
     entity = next(item.entity for item in features.modalities.values() if item.kind == "tokens")
@@ -178,14 +181,31 @@ def _agreements(
     return board
 
 
-def _best(stream: Streams, pieces: list[str], at: int, count: int) -> list[int]:
-    """Positions of the words that the picture reads most, pieces of words left out."""
-    words = [
+@dataclass(frozen=True)
+class Word:
+    """A word of one text, of one or more pieces."""
+
+    text: str
+    place: slice
+    """Positions of its pieces."""
+    read: float
+    """What the picture reads of all of them."""
+
+
+def _best(stream: Streams, pieces: list[str], at: int, count: int) -> list[Word]:
+    """The words that the picture of example ``at`` reads most."""
+    starts = [
         place
         for place in range(_SPECIAL, len(pieces) - _SPECIAL)
-        if pieces[place].isalnum() and len(pieces[place]) > 1
+        if not pieces[place].startswith(_WITHIN)
     ]
-    return sorted(words, key=lambda place: -float(stream.read.words[at, place]))[:count]
+    found = []
+    for start, stop in zip(starts, [*starts[1:], len(pieces) - _SPECIAL], strict=True):
+        text = "".join(piece.removeprefix(_WITHIN) for piece in pieces[start:stop])
+        if text.isalnum() and len(text) > 1:
+            place = slice(start, stop)
+            found.append(Word(text, place, float(stream.read.words[at, place].sum())))
+    return sorted(found, key=lambda word: -word.read)[:count]
 
 
 def _words(
@@ -194,14 +214,14 @@ def _words(
     import pandas as pd
 
     ids = features.examples["example_id"].to_numpy()[rows]
-    columns = max(1, round(stream.read.cells.shape[1] ** 0.5))
+    columns = isqrt(stream.read.cells.shape[1])
     found = []
     for at, own in enumerate(pieces):
-        for rank, place in enumerate(_best(stream, own, at, count), start=1):
-            cell = divmod(int(stream.read.word_cells[at, place].argmax()), columns)
-            read = float(stream.read.words[at, place])
-            gradient = float(stream.gradients["words"][at, place])
-            found.append((ids[at], rank, own[place], read, gradient, *cell))
+        for rank, word in enumerate(_best(stream, own, at, count), start=1):
+            cells = stream.read.word_cells[at, word.place].mean(0)
+            gradient = float(stream.gradients["words"][at, word.place].sum())
+            cell = divmod(int(cells.argmax()), columns)
+            found.append((ids[at], rank, word.text, word.read, gradient, *cell))
     return pd.DataFrame(found, columns=WORDS)
 
 
@@ -222,26 +242,28 @@ def _sheet(  # noqa: PLR0917
 
     entity = next(item.entity for item in features.modalities.values() if item.kind == "regions")
     entities = features.examples[entity].to_numpy()[rows]
-    side = max(1, round(stream.read.cells.shape[1] ** 0.5))
     sheet = []
     for at, row in enumerate(entities):
-        own = pieces[at]
-        best = _best(stream, own, at, count)
-        panels = [Panel("picture"), Panel("whole text reads", _grid(stream.read.cells[at], side))]
-        panels += [Panel(own[p], _grid(stream.read.word_cells[at, p], side)) for p in best]
+        best = _best(stream, pieces[at], at, count)
+        panels = [Panel("picture"), Panel("whole text reads", _grid(stream.read.cells[at]))]
+        for word in best:
+            cells = stream.read.word_cells[at, word.place].mean(0)
+            panels.append(Panel(word.text, _grid(cells)))
         panels += [Panel("", note="no word")] * (count - len(best))
-        read = ", ".join(f"{own[p]} {stream.read.words[at, p]:.2f}" for p in best)
+        read = ", ".join(f"{word.text} {word.read:.2f}" for word in best)
         picture = load_picture(table["image"].iloc[row], root=Path(source_files["root"]))
         sheet.append(SheetRow(picture, f"{table['text'].iloc[row]}\npicture reads: {read}", panels))
     return contact_sheet(sheet)
 
 
-def _grid(weights: Array, side: int) -> Array:
-    """Cells of a square grid enlarged to the picture; uneven weights alone are shown."""
+def _grid(weights: Array) -> Array | None:
+    """Cells of a square grid enlarged to the picture, uneven weights alone; None: no square."""
     import torch
 
     from multimodal_study.interpretation.grad_cam import upsampled
 
-    square = weights[: side * side].reshape(side, side)
-    even = square - square.min()
-    return upsampled(torch.from_numpy(np.ascontiguousarray(even))[None], 16 * side)[0].numpy()
+    side = isqrt(len(weights))
+    if side**2 != len(weights):
+        return None
+    even = (weights - weights.min()).reshape(1, side, side)
+    return upsampled(torch.from_numpy(np.ascontiguousarray(even)), 16 * side)[0].numpy()

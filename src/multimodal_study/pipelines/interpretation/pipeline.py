@@ -9,6 +9,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.interpretation.attributions import attributions
 from multimodal_study.pipelines.interpretation.coattention import coattention
+from multimodal_study.pipelines.interpretation.errors import errors
 from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
 from multimodal_study.pipelines.interpretation.networks import Fitted, fitted_cells
@@ -67,6 +68,31 @@ def coattend(dataset: str) -> Pipeline:
     read |= {"coattention": "params:interpretation.coattention", "featurise": "params:featurise"}
     made = ["coattention", "coattention_words", "coattention_sheet"]
     return _placed(dataset, ("vilbert",), coattend, read, made)
+
+
+def analyse(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
+    """Where the best of ``paradigms`` of ``dataset`` is wrong, and what the others know."""
+    kinds = ("predictions", "metrics")
+    cells = {f"{name}_{kind}": f"{dataset}.{name}.{kind}" for name in paradigms for kind in kinds}
+
+    def analyse(
+        features: Any, chosen: dict[str, Any], evaluation: dict[str, Any], **given: Any
+    ) -> Any:
+        predicted, measured = (
+            {name: given[f"{name}_{kind}"] for name in paradigms} for kind in kinds
+        )
+        return errors(features, predicted, measured, chosen, evaluation)
+
+    read = {name: name for name in ("features", *cells)}
+    read |= {"chosen": "params:interpretation.errors", **EVALUATION}
+    made = ["slices", "disagreements", "confusions", "worst_errors"]
+    return Pipeline(
+        [Node(analyse, read, made, name="analyse")],
+        namespace=dataset,
+        inputs={"features": f"{dataset}.features", **cells},
+        parameters={"params:interpretation.errors", "params:evaluation"},
+        tags={dataset, "interpretation"},
+    )
 
 
 def interpret(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
