@@ -18,7 +18,7 @@ from multimodal_study.metrics.shapley import EXACT, Coalition, every_subset, ord
 
 Array = np.ndarray[Any, Any]
 
-SUBSET, NOISE, SHUFFLED, CROSSED = "subset", "noise", "shuffled", "crossed"
+SUBSET, NOISE, SHUFFLED = "subset", "noise", "shuffled"
 ADDITIVE, PAIRED = "additive", "paired"
 """Of the rows of predictions: what stands in the column ``perturbation``."""
 AND = "+"
