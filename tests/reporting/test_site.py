@@ -217,6 +217,17 @@ def test_figures_that_are_handed_over_stand_on_both_pages(tmp_path: Path) -> Non
     assert not [one for one in other.all("img") if "pictures" in str(one["src"])]
 
 
+def test_a_paradigm_has_all_its_numbers_and_none_of_others() -> None:
+    page = Page(paradigm_pages([entry()])["early.html"])
+    assert "0.800 [0.750, 0.850]" in page.text
+    assert "0.600 [0.550, 0.650]" not in page.text
+    assert "best on validation" in page.text
+    other = Page(paradigm_pages([entry()])["mvae.html"])
+    assert "measurably worse than the best on validation, early" in other.text
+    tied = Page(paradigm_pages([entry()])["hybrid.html"])
+    assert "within noise of the best, early" in tied.text
+
+
 def test_what_is_no_picture_is_refused() -> None:
     words = {"maps": Shown("Maps", "Caption.", "Alt.")}
     with pytest.raises(InputError, match="neither PNG"):

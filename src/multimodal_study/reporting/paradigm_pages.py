@@ -108,6 +108,14 @@ def _place(name: str, entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
     checkpoint = (cell["parameters"] or {}).get(facts.get("pretrained", ""))
     return {
         "dataset": entry["dataset"],
+        "rows": [
+            row
+            for row in (*entry["leaderboard"], *entry["retrieval"].get("rows", []))
+            if row["paradigm"] == name
+        ],
+        "command": command_of(
+            entry["run"], f"{entry['dataset']}_all", f"{entry['dataset']}.leaderboard"
+        ),
         "diagram": diagram(cell["tensors"], reads, f"{name} on {entry['dataset']}"),
         "reads": list(reads),
         "encoders": _encoders(reads),
