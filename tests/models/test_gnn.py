@@ -218,3 +218,31 @@ def test_what_it_cannot_do_is_refused(tiny_features: Any) -> None:
         graph_factory(tiny_features("regression"), gnn.GraphNetwork.nodes)
     with pytest.raises(ValueError, match="propagation"):
         gnn.Config(**PLAIN, propagation="other")  # type: ignore[arg-type]
+
+
+def test_a_node_without_edges_has_its_contents_alone() -> None:
+    """User 8 and film 13 of the test pair are unknown to train: their vectors are noise."""
+    features = ratings()
+    network = build(features).eval()
+    asked = batch_of(features, "test", 10)
+    before = network(asked)
+    with torch.no_grad():
+        network.identity["user"][8] += 5.0
+        network.identity["movie"][13] += 5.0
+    torch.testing.assert_close(network(asked), before)
+    with torch.no_grad():
+        network.identity["movie"][asked.nodes["movie"][0]] += 5.0
+        network._direction.add_(1.0)
+    assert not torch.allclose(network(asked), before)
+
+
+def test_identity_dropout_acts_in_training_alone() -> None:
+    features = ratings()
+    network = build(features, identity_dropout=0.9)
+    batch = batch_of(features)
+    with torch.no_grad():
+        network._direction.add_(1.0)
+        drawn = [network.train().joint(batch) for _ in range(2)]
+        fixed = [network.eval().joint(batch) for _ in range(2)]
+    assert not torch.allclose(*drawn)
+    torch.testing.assert_close(*fixed)

@@ -11,6 +11,10 @@ starts at 0, so that learning starts from them. By ``propagation``:
   deviations; a film then says of a person what its rating says (asymmetric SVD, Koren 2008,
   equation 14, in the place of its one step the layers of the graph)
 
+A node without an edge in train has its contents alone: its vector would be what it was before the
+first step, noise. So that the network knows such nodes, ``identity_dropout`` takes the vectors of
+some others in training.
+
 A rating that is predicted is never an edge: the edges of a batch's own pairs are left out of the
 propagation that predicts them, in training as later, and its own share is taken out of its biases.
 """
@@ -46,6 +50,8 @@ class Config(FusionConfig):
     propagation: Literal["lightgcn", "signed"] = "signed"
     edge_dropout: float = 0.1
     """Share of edges that a training step does without, beside those of its own ratings."""
+    identity_dropout: float = 0.0
+    """Probability that a node is without its learned vector in a training step."""
     damping_user: float = 4.0
     damping_movie: float = 4.0
     """Ratings at the mean that each user or film is given in advance, for the biases."""
@@ -55,6 +61,7 @@ class Config(FusionConfig):
         check("layers", self.layers, 0, 16)
         check_choice("propagation", self.propagation, ("lightgcn", "signed"))
         check("edge_dropout", self.edge_dropout, 0.0, 0.95)
+        check("identity_dropout", self.identity_dropout, 0.0, 0.95)
         check("damping_user", self.damping_user, 1e-6, 1e6)
         check("damping_movie", self.damping_movie, 1e-6, 1e6)
 
@@ -162,7 +169,12 @@ class GraphNetwork(FusionModule):
     def _node(self, entity: str, encoded: dict[str, Tensor]) -> Tensor:
         """Inputs of all nodes of ``entity``."""
         own = [value for name, value in encoded.items() if self.modalities[name].entity == entity]
-        identity: Tensor = self.identity[entity]
+        known = self.graph.degrees()[self.nodes.index(entity)] > 0
+        if self.training and self.config.identity_dropout > 0:
+            known = known & (
+                torch.rand(len(known), device=known.device) >= self.config.identity_dropout
+            )
+        identity: Tensor = self.identity[entity] * known[:, None]
         return identity + torch.stack(own).mean(0) if own else identity
 
     def answer(self, batch: Batch) -> tuple[Tensor, Tensor]:
