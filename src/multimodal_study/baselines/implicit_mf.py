@@ -1,8 +1,9 @@
 """Biased factors with implicit feedback: who rated what takes part, whatever the rating.
 
-As ``biased_mf``, and each user weighs columns that say who rated a film, each film columns that say
-what a user rated (Koren 2008, section 3, SVD++). There the sets enter as sums of learnt vectors;
-here as spectral columns with learnt weights, so that all is solved in closed form, in turn.
+As ``biased_mf``, and each user weighs columns that say who and how many rated a film, each film
+columns that say what and how much a user rated (Koren 2008, section 3, SVD++). There the sets enter
+as sums of learnt vectors; here as spectral columns with learnt weights, so that all is solved in
+closed form, in turn.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from multimodal_study.baselines.collaborative import Array, Selection
 from multimodal_study.baselines.result import BaselineResult, Candidate, run
 from multimodal_study.contract import Features
-from multimodal_study.data.implicit import implicit_columns
+from multimodal_study.data.implicit import activity, implicit_columns
 from multimodal_study.data.known_factors import Factorisation, sweeps
 from multimodal_study.errors import InputError
 
@@ -51,6 +52,8 @@ def _choose(features: Features, parameters: dict[str, Any], seed: int) -> Candid
     pairs, sizes = (train.user, train.movie), (train.users, train.movies)
     of_users, _ = implicit_columns(*pairs, sizes, int(parameters["implicit_users"]))
     _, of_films = implicit_columns(*pairs, sizes, int(parameters["implicit_films"]))
+    of_users = np.hstack([activity(train.user, train.users), of_users])
+    of_films = np.hstack([activity(train.movie, train.movies), of_films])
     for rank in parameters["ranks"]:
         if rank < 1:
             raise InputError(f"implicit_mf.ranks has {rank}, expected whole numbers from 1")

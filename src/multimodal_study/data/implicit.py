@@ -1,4 +1,4 @@
-"""Who rated what, whatever the rating, as known columns of users and films.
+"""Who rated what and how much, whatever the rating, as known columns of users and films.
 
 The singular vectors of ``C_ui / sqrt(n_u n_i)``, ``C`` being 1 where there is a rating: films that
 the same people chose to see lie together before anybody's opinion is asked (the implicit feedback
@@ -42,6 +42,13 @@ def implicit_columns(
     matrix = csr_matrix((scale, (user, movie)), shape=sizes)
     left, strength, right = svds(matrix, k=kept, v0=np.ones(min(sizes)))
     return _rows(left * strength, counts[0]), _rows(right.T * strength, counts[1])
+
+
+def activity(index: Ints, size: int) -> Floats:
+    """``log(1 + n)`` of the ratings of each user or film, standardised: float64 ``[size, 1]``."""
+    count = np.log1p(np.bincount(index, minlength=size))
+    found: Floats = ((count - count.mean()) / (count.std() + 1e-9))[:, None]
+    return found
 
 
 def _rows(vectors: Floats, count: Ints) -> Floats:

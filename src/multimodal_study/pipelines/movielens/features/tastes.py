@@ -3,7 +3,7 @@
 Unlike an aggregate, which has a row per user or per film, these numbers are about a pair: a rating
 that :mod:`multimodal_study.data.known_factors` expects and the summands of it, with genres and
 five-year bins of films and who rated what as known columns; and what the person thought of films
-with the same people and of the same genres.
+with the same people, of the same genres, and that the same people saw.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 
 from multimodal_study.contract import Modality
 from multimodal_study.data import known_factors
-from multimodal_study.data.implicit import implicit_columns
+from multimodal_study.data.implicit import activity, implicit_columns
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.movielens.features.aggregates import biases
 from multimodal_study.pipelines.movielens.features.slots import Floats, Ints, Mask, TrainRatings
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PAIR = "pair"
 """Entity with a row per example."""
 EXPECTED = ("expected", "biases", "factors", "contents", "viewers")
+VIEWERS = "viewers"
 _OPTIONS = ("rank", "sweeps", "implicit_users", "implicit_films")
 
 
@@ -100,11 +101,13 @@ def tastes(
     """One row per pair, in ratings; missing where nothing may be learnt from.
 
     Columns: ``expected`` and its summands ``biases``, ``factors``, ``contents`` (weights of known
-    columns of films) and ``viewers`` (of users); for each bag ``alike:<bag>``, the damped mean
+    columns of films) and ``viewers`` (of users); for each bag, and for who saw a film with the
+    weights of tf-idf (``viewers``), ``alike:<bag>``, the damped mean
     ``sum(c e) / (s + sum c)`` of the user's residuals ``e`` over biases, weighted by the cosine
     ``c`` of the films' terms, and ``weight:<bag>``, ``log(1 + sum c)``.
     """
     import pandas as pd
+    from sklearn.feature_extraction.text import TfidfTransformer
 
     lowest = {"rank": 1, "sweeps": 1, "implicit_users": 0, "implicit_films": 0}
     given = (rank, sweeps, implicit_users, implicit_films)
@@ -112,7 +115,8 @@ def tastes(
         if value < low:
             raise InputError(f"movielens.featurise.tastes.{name} is {value}, at least {low}")
     terms = {name: _unit(bag) for name, bag in bags.items()}
-    columns = [*EXPECTED, *(f"{what}:{name}" for name in terms for what in ("alike", "weight"))]
+    named = (f"{what}:{name}" for name in [*terms, VIEWERS] for what in ("alike", "weight"))
+    columns = [*EXPECTED, *named]
     found = np.full((len(pairs.user), len(columns)), np.nan)
     for slot, rows in enumerate(ratings.learnt_from()):
         asked = np.flatnonzero(pairs.fold == slot)
@@ -121,7 +125,12 @@ def tastes(
         user, movie = pairs.user[asked], pairs.movie[asked]
         implicit = (implicit_users, implicit_films)
         expected = _expected(ratings, rows, known, implicit, rank, sweeps, seed, (user, movie))
-        alike = _alike(ratings, rows, terms, smoothing, (user, movie))
+        seen = csr_matrix(
+            (np.ones(int(rows.sum())), (ratings.movie[rows], ratings.user[rows])),
+            shape=(ratings.movies, ratings.users),
+        )
+        like = {**terms, VIEWERS: _unit(TfidfTransformer().fit_transform(seen))}
+        alike = _alike(ratings, rows, like, smoothing, (user, movie))
         found[asked] = np.hstack([expected, *alike])
     return pd.DataFrame(found, columns=columns)
 
@@ -141,7 +150,10 @@ def _expected(  # noqa: PLR0917
     sizes = ratings.users, ratings.movies
     of_users, _ = implicit_columns(user, movie, sizes, implicit[0])
     _, of_films = implicit_columns(user, movie, sizes, implicit[1])
-    columns = of_users, np.hstack([known, of_films])
+    columns = (
+        np.hstack([activity(user, sizes[0]), of_users]),
+        np.hstack([known, activity(movie, sizes[1]), of_films]),
+    )
     *_, model = islice(
         known_factors.sweeps((user, movie), value, columns, rank=rank, seed=seed), count
     )
