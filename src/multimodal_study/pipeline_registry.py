@@ -165,9 +165,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         if dataset not in ON_REQUEST:
             everything += complete
     usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
-    registry["study"] = study.compare_datasets(usual) + report.over_all(usual)
+    registry["study"] = study.compare_datasets(usual)
     registry["study_all"] = study.compare_datasets(tuple(DATASETS))
-    registry["study_all"] += report.over_all(tuple(DATASETS))
     everything += registry["study"]
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}

@@ -13,13 +13,12 @@ import pytest
 from multimodal_study.errors import InputError
 from multimodal_study.metrics.registry import METRICS
 from multimodal_study.pipeline_registry import FITS
-from multimodal_study.pipelines.report.nodes import study_record
 from multimodal_study.reporting import site
 from multimodal_study.reporting.architecture import diagram, stages
 from multimodal_study.reporting.known import paradigm_facts, published, source_facts
 from multimodal_study.reporting.paradigm_pages import paradigm_pages
 from multimodal_study.reporting.prose import docstring, prose
-from multimodal_study.reporting.shown import Shown, command_of, drawn, picture_files
+from multimodal_study.reporting.shown import Said, Shown, command_of, drawn, picture_files
 from reporting.entries import HOSTILE, card, cell, entry
 from reporting.pages import Page
 
@@ -53,8 +52,9 @@ def study() -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
 def pages() -> dict[str, str]:
     entries = [entry("amazon"), entry("fashion")]
     studies, tables = study()
-    table = pd.DataFrame({"paradigm": [HOSTILE], "rank": [1.5]})
-    said = study_record({"ranks": table}, {"ranks": "Mean ranks."}, {}, {}, ["amazon", "fashion"])
+    said = {
+        "study.ranks": Said("Mean ranks.", pd.DataFrame({"paradigm": [HOSTILE], "rank": [1.5]}))
+    }
     made = {
         "index.html": site.overview(entries, studies, said),
         "ledger.html": site.metric_ledger(entries),

@@ -205,33 +205,6 @@ OWN_FIGURES: dict[str, dict[str, Shown]] = {
 }
 """Figures of one dataset; one that names a paradigm also stands on the page of that paradigm."""
 
-OVER_ALL: dict[str, str] = {
-    "ranks": (
-        "Mean ranks of the paradigms that every dataset has, 1 is best, over blocks of a dataset "
-        "and a seed; the deciding metric on test. Friedman's test asks whether they differ at all. "
-        "Seeds of a dataset share its examples, so that blocks are not independent."
-    ),
-    "pairs": (
-        "Every two of them by Nemenyi's test: they differ where their mean ranks are further apart "
-        "than the critical difference."
-    ),
-    "alignment": (
-        "Is alignment of the modalities tied to the task? Spearman's correlation over paradigms, "
-        "permutation tests with Holm's correction; positive: more aligned is better."
-    ),
-}
-"""Tables of the study over all datasets, with what they say."""
-
-OVER_ALL_FIGURES: dict[str, Shown] = {
-    "critical_difference": Shown(
-        "Critical differences",
-        "Mean ranks of the paradigms that every dataset has; a bar joins those that Nemenyi's test "
-        "does not tell apart.",
-        "A line of mean ranks with the names of the paradigms. The table below has the numbers.",
-    ),
-}
-"""Its figures."""
-
 
 def tables_of(dataset: str, *, paired: bool, attributed: bool) -> dict[str, str]:
     """Tables that the page of ``dataset`` shows, with what they say.

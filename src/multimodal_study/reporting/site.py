@@ -9,7 +9,7 @@ from multimodal_study.reporting import findings, limits, meanings
 from multimodal_study.reporting.alignment import alignment_and_task
 from multimodal_study.reporting.known import source_facts
 from multimodal_study.reporting.render import flat, page, records, svg
-from multimodal_study.reporting.shown import command_of
+from multimodal_study.reporting.shown import Drawn, Said, command_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +22,16 @@ Studies = Mapping[str, Mapping[str, Any]]
 def overview(
     entries: Sequence[Entry],
     studies: Studies | None = None,
-    over_all: Mapping[str, Any] | None = None,
+    tables: Mapping[str, Said] | None = None,
+    drawn: Sequence[Drawn] = (),
 ) -> str:
     """The first page: what every dataset says to the questions of the study.
 
     Args:
         entries: Of all datasets that were evaluated; one of an earlier version is listed only.
         studies: Of the weight of the task, by dataset.
-        over_all: ``tables`` and ``pictures`` of the comparison over several ``datasets``, and the
-            ``command`` that makes them.
+        tables: Over all datasets, by their name in the catalogue.
+        drawn: Pictures over all datasets.
     """
     told = [entry for entry in entries if entry.get("schema")]
     return page(
@@ -47,7 +48,8 @@ def overview(
             }
             for title, how, output, answer in _questions(studies or {})
         ],
-        over_all=over_all,
+        tables=[(said.words, records(said.table)) for said in (tables or {}).values()],
+        drawn=drawn,
     )
 
 

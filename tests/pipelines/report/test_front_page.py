@@ -15,16 +15,13 @@ from kedro.runner import SequentialRunner
 
 from multimodal_study.pipeline_registry import ATTRIBUTED, DATASETS, PAIRED, register_pipelines
 from multimodal_study.pipelines.report import front_page, lambda_page
-from multimodal_study.pipelines.report.nodes import study_record
 from multimodal_study.pipelines.report.pipeline import PAGES
 from multimodal_study.reporting.captions import figures_of, tables_of
 from reporting.entries import entry
 from reporting.test_site import study
 
 ROOT = Path(__file__).parents[3]
-READ = (
-    "evaluated_datasets", "lambda_studies", "lambda_points", "reproductions", "studies_over_all",
-)  # fmt: skip
+READ = ("evaluated_datasets", "lambda_studies", "lambda_points", "reproductions")
 
 
 @pytest.mark.parametrize("name", [*(f"{dataset}_all" for dataset in DATASETS), "__default__"])
@@ -66,13 +63,6 @@ def catalog_of(folder: Path) -> DataCatalog:
     return DataCatalog.from_config(chosen)
 
 
-def test_the_overview_is_written_again_after_all_datasets_were_compared() -> None:
-    nodes = [node.name for node in register_pipelines()["__default__"].nodes]
-    assert nodes.index("study_front_page") > nodes.index("amazon_front_page")
-    assert nodes.index("study_front_page") > nodes.index("fashion_front_page")
-    assert nodes.index("study_front_page") > nodes.index("study.record")
-
-
 def test_datasets_of_earlier_runs_stay_on_the_front_page(tmp_path: Path) -> None:
     for dataset in ("fashion", "amazon"):
         (tmp_path / dataset / "early").mkdir(parents=True)
@@ -80,11 +70,8 @@ def test_datasets_of_earlier_runs_stay_on_the_front_page(tmp_path: Path) -> None
         (tmp_path / dataset / "early" / "metrics.json").write_text("{}")
     catalog = catalog_of(tmp_path)
     catalog["amazon_summary"] = MemoryDataset(entry("amazon"))
-    ranks = {"ranks": pd.DataFrame({"rank": [1]})}
-    study = study_record(ranks, {"ranks": "Mean ranks."}, {}, {}, ["amazon", "fashion"])
-    (tmp_path / "study").mkdir()
-    (tmp_path / "study" / "study.json").write_text(json.dumps(study))
-    pages = SequentialRunner().run(front_page("amazon"), catalog)
+    catalog["ranks"] = MemoryDataset(pd.DataFrame({"rank": [1]}))
+    pages = SequentialRunner().run(front_page("amazon", {"ranks": "Mean ranks."}), catalog)
     page = pages["amazon_report_index"].load()
     assert 'href="amazon.html"' in page
     assert page.index('href="amazon.html"') < page.index('href="fashion.html"')

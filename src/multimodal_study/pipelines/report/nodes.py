@@ -100,7 +100,7 @@ def write_site(
     studies: Lazy,
     tables: Lazy,
     reproductions: Lazy,
-    over_all: Lazy,
+    handed: Mapping[str, tuple[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """All pages over datasets.
 
@@ -109,7 +109,7 @@ def write_site(
         studies: ``lambda_summary`` by dataset.
         tables: ``lambda_table`` by dataset.
         reproductions: Metrics of reproductions, by name.
-        over_all: What :func:`study_record` made, at most one.
+        handed: Tables over all datasets: name to its words and the table.
 
     Returns:
         ``index``, ``ledger``, ``methods``, ``limitations`` and ``lambda``, each a page, and
@@ -119,14 +119,15 @@ def write_site(
     from multimodal_study.reporting import site
     from multimodal_study.reporting.interactive import assets
     from multimodal_study.reporting.paradigm_pages import paradigm_pages
+    from multimodal_study.reporting.shown import Said
     from multimodal_study.reporting.thesis.folder import thesis
 
     entries = [summaries[name]() for name in sorted(summaries)]
     found = {name: studies[name]() for name in sorted(studies)}
     reproduction = next((load() for name, load in reproductions.items() if "mvae" in name), None)
-    compared = next((load() for load in over_all.values()), None)
+    said = {name: Said(words, table) for name, (words, table) in (handed or {}).items()}
     return {
-        "index": site.overview(entries, found, compared),
+        "index": site.overview(entries, found, said),
         "ledger": site.metric_ledger(entries, reproduction),
         "methods": site.methods(entries),
         "limitations": site.limitations(entries),
@@ -134,27 +135,6 @@ def write_site(
         "paradigms": paradigm_pages(entries),
         "assets": assets(),
         "thesis": thesis(entries, found),
-    }
-
-
-def study_record(
-    tables: Mapping[str, Any],
-    words: Mapping[str, str],
-    pictures: Mapping[str, bytes],
-    run: Mapping[str, Any],
-    datasets: Sequence[str],
-) -> dict[str, Any]:
-    """What the overview shows of a comparison over ``datasets``, as JSON."""
-    from dataclasses import asdict
-
-    from multimodal_study.reporting.render import records
-    from multimodal_study.reporting.shown import command_of, drawn
-
-    return {
-        "datasets": list(datasets),
-        "command": command_of(run, "study"),
-        "tables": [{"words": words[name], "rows": records(tables[name])} for name in tables],
-        "pictures": [asdict(one) for one in drawn("study", pictures)],
     }
 
 

@@ -14,13 +14,11 @@ from multimodal_study.pipelines.evaluation.pipeline import (
     Compared,
 )
 from multimodal_study.pipelines.report import nodes, record
-from multimodal_study.reporting.captions import OVER_ALL, OVER_ALL_FIGURES
 from multimodal_study.reporting.shown import Shown
 
 PAGES = ("index", "ledger", "methods", "limitations", "lambda", "paradigms", "assets")
 PLOTS = ("leaderboard_plot", "latent_plot")
 RUN = "run_record"
-STUDY = "study"
 CELL_KINDS = ("metrics", "predictions", "history", "retrieval")
 
 
@@ -155,32 +153,34 @@ def _pages(compared: Compared, records: Mapping[str, str], pictured: bool) -> li
     ]
 
 
-def front_page(dataset: str, after: tuple[str, ...] = ()) -> Pipeline:
+def front_page(dataset: str, tables: Mapping[str, str] | None = None) -> Pipeline:
     """The pages over all datasets after ``dataset`` was evaluated, with all that others left there.
 
     Every dataset has such a node, so that runs of several may be joined; the last one to run sees
     the summaries of all.
 
     Args:
-        dataset: Whose pages were just written; ``study`` for what compares all of them.
-        after: Catalogue names that must be there before; None: the summary of ``dataset``.
+        dataset: Whose pages were just written.
+        tables: Catalogue names of tables over all datasets, with their words.
     """
-    waited = {f"_{place}": name for place, name in enumerate(after or (f"{dataset}_summary",))}
+    handed = {f"table_{place}": name for place, name in enumerate(tables or {})}
+    words = dict(zip(handed, (tables or {}).items(), strict=True))
 
-    # Summaries are read through the folder; other inputs only say that the pages come after them.
+    # Summaries are read through the folder; the input only says that the pages come after it.
     def write_pages(
-        summaries: Any, studies: Any, points: Any, reproductions: Any, over_all: Any, **_waited: Any
+        summaries: Any, _summary: Any, studies: Any, points: Any, reproductions: Any, **given: Any
     ) -> tuple[Any, ...]:
-        pages = nodes.write_site(summaries, studies, points, reproductions, over_all)
+        extra = {name: (said, given[key]) for key, (name, said) in words.items()}
+        pages = nodes.write_site(summaries, studies, points, reproductions, extra)
         return tuple(pages[name] for name in (*PAGES, "thesis"))
 
     read = {
         "summaries": "evaluated_datasets",
+        "_summary": f"{dataset}_summary",
         "studies": "lambda_studies",
         "points": "lambda_points",
         "reproductions": "reproductions",
-        "over_all": "studies_over_all",
-        **waited,
+        **handed,
     }
     node = Node(
         write_pages,
@@ -190,34 +190,6 @@ def front_page(dataset: str, after: tuple[str, ...] = ()) -> Pipeline:
         tags=["report"],
     )
     return Pipeline([node])
-
-
-def over_all(datasets: tuple[str, ...]) -> Pipeline:
-    """What the study says over ``datasets``, shown on the overview."""
-
-    def gallery(critical_difference: Any) -> Any:
-        return nodes.gallery({"critical_difference": critical_difference}, OVER_ALL_FIGURES)
-
-    def record(report_pictures: Any, run: dict[str, Any], **tables: Any) -> Any:
-        return nodes.study_record(tables, OVER_ALL, report_pictures, run, datasets)
-
-    read = {name: name for name in (*OVER_ALL, "report_pictures")} | {"run": RUN}
-    made = Pipeline(
-        [
-            Node(gallery, ["critical_difference"], "report_pictures", name="gallery"),
-            Node(record, read, "record", name="record"),
-        ],
-        namespace=STUDY,
-        inputs={
-            **{name: f"{STUDY}.{name}" for name in (*OVER_ALL, "critical_difference")},
-            RUN: RUN,
-        },
-        # What a dot names is read inside its namespace alone, and the front page is in none.
-        outputs={"record": f"{STUDY}_record"},
-        tags={STUDY, "report"},
-    )
-    pages = (f"{name}_report_index" for name in datasets)
-    return made + front_page(STUDY, (f"{STUDY}_record", *pages))
 
 
 def lambda_page(dataset: str) -> Pipeline:
