@@ -165,8 +165,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         if dataset not in ON_REQUEST:
             everything += complete
     usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
-    registry["study"] = study.compare_datasets(usual)
-    registry["study_all"] = study.compare_datasets(tuple(DATASETS))
+    pages = report.study_front_page()
+    registry["study"] = study.compare_datasets(usual) + pages
+    registry["study_all"] = study.compare_datasets(tuple(DATASETS)) + pages
     everything += registry["study"]
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}

@@ -206,6 +206,32 @@ OWN_FIGURES: dict[str, dict[str, Shown]] = {
 """Figures of one dataset; one that names a paradigm also stands on the page of that paradigm."""
 
 
+STUDY: dict[str, str] = {
+    "ranks": (
+        "Mean ranks of the paradigms that every dataset has, a block being a dataset and a seed; 1 "
+        "is best. Friedman's test asks whether any two differ; the critical difference is "
+        "Nemenyi's: mean ranks that are closer cannot be told apart."
+    ),
+    "pairs": "Every two paradigms by their mean ranks over datasets and seeds (Nemenyi).",
+    "alignment": (
+        "Is alignment of the modalities tied to the task? Spearman's correlation over cells of "
+        "each measure with the deciding metric, both with more meaning better; p-values from "
+        "permutations, corrected by Holm."
+    ),
+}
+"""Tables over all datasets that the overview shows where the study was run, with what they say."""
+
+STUDY_FIGURES: dict[str, Shown] = {
+    "critical_difference": Shown(
+        "Critical differences",
+        "Mean ranks over datasets and seeds; a bar joins paradigms that Nemenyi's test cannot tell "
+        "apart.",
+        "A scale of mean ranks with a mark per paradigm. The table of mean ranks has the numbers.",
+    ),
+}
+"""Figures over all datasets, by the same rule."""
+
+
 def tables_of(dataset: str, *, paired: bool, attributed: bool) -> dict[str, str]:
     """Tables that the page of ``dataset`` shows, with what they say.
 

@@ -128,6 +128,11 @@ def json_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def png(contents: bytes) -> str:
+    """A picture as a data address."""
+    return "data:image/png;base64," + base64.b64encode(contents).decode()
+
+
 def svg(figure: Figure) -> str:
     """The figure as a data address of an SVG, the same bytes for figures made alike."""
     from matplotlib import rc_context

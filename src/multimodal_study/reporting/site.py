@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from multimodal_study.reporting import findings, limits, meanings
 from multimodal_study.reporting.alignment import alignment_and_task
+from multimodal_study.reporting.captions import STUDY_FIGURES
 from multimodal_study.reporting.known import source_facts
-from multimodal_study.reporting.render import flat, page, records, svg
-from multimodal_study.reporting.shown import Drawn, Said, command_of
+from multimodal_study.reporting.render import flat, page, png, records, svg
+from multimodal_study.reporting.shown import Said, command_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,15 +24,15 @@ def overview(
     entries: Sequence[Entry],
     studies: Studies | None = None,
     tables: Mapping[str, Said] | None = None,
-    drawn: Sequence[Drawn] = (),
+    pictures: Mapping[str, bytes] | None = None,
 ) -> str:
     """The first page: what every dataset says to the questions of the study.
 
     Args:
         entries: Of all datasets that were evaluated; one of an earlier version is listed only.
         studies: Of the weight of the task, by dataset.
-        tables: Over all datasets, by their name in the catalogue.
-        drawn: Pictures over all datasets.
+        tables: Over all datasets, by name.
+        pictures: PNGs over all datasets, by their name in ``captions.STUDY_FIGURES``.
     """
     told = [entry for entry in entries if entry.get("schema")]
     return page(
@@ -49,7 +50,12 @@ def overview(
             for title, how, output, answer in _questions(studies or {})
         ],
         tables=[(said.words, records(said.table)) for said in (tables or {}).values()],
-        drawn=drawn,
+        pictures=[
+            (png(contents), STUDY_FIGURES[name])
+            for name, contents in (pictures or {}).items()
+            if name in STUDY_FIGURES
+        ],
+        over_all=command_of({}, "study"),
     )
 
 

@@ -14,14 +14,14 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from multimodal_study.pipeline_registry import ATTRIBUTED, DATASETS, PAIRED, register_pipelines
-from multimodal_study.pipelines.report import front_page, lambda_page
-from multimodal_study.pipelines.report.pipeline import PAGES
+from multimodal_study.pipelines.report import front_page, lambda_page, study_front_page
+from multimodal_study.pipelines.report.pipeline import FOUND, PAGES
 from multimodal_study.reporting.captions import figures_of, tables_of
 from reporting.entries import entry
 from reporting.test_site import study
 
 ROOT = Path(__file__).parents[3]
-READ = ("evaluated_datasets", "lambda_studies", "lambda_points", "reproductions")
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.mark.parametrize("name", [*(f"{dataset}_all" for dataset in DATASETS), "__default__"])
@@ -57,7 +57,7 @@ def test_runs_of_several_datasets_can_be_joined() -> None:
 
 def catalog_of(folder: Path) -> DataCatalog:
     entries = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text())
-    chosen: dict[str, Any] = {name: entries[name] for name in READ}
+    chosen: dict[str, Any] = {name: entries[name] for name in FOUND}
     for one in chosen.values():
         one["path"] = one["path"].replace("data/08_reporting", str(folder))
     return DataCatalog.from_config(chosen)
@@ -70,15 +70,43 @@ def test_datasets_of_earlier_runs_stay_on_the_front_page(tmp_path: Path) -> None
         (tmp_path / dataset / "early" / "metrics.json").write_text("{}")
     catalog = catalog_of(tmp_path)
     catalog["amazon_summary"] = MemoryDataset(entry("amazon"))
-    catalog["ranks"] = MemoryDataset(pd.DataFrame({"rank": [1]}))
-    pages = SequentialRunner().run(front_page("amazon", {"ranks": "Mean ranks."}), catalog)
+    pages = SequentialRunner().run(front_page("amazon"), catalog)
     page = pages["amazon_report_index"].load()
     assert 'href="amazon.html"' in page
     assert page.index('href="amazon.html"') < page.index('href="fashion.html"')
-    assert "Mean ranks." in page
+    assert "Mean ranks" not in page
     assert set(pages["amazon_report_paradigms"].load()) >= {"index.html", "early.html"}
     assert "No study of the weight" in pages["amazon_report_lambda"].load()
     assert "not measured in this study folder" in pages["amazon_report_ledger"].load()
+
+
+def test_what_was_made_over_all_datasets_is_on_the_overview(tmp_path: Path) -> None:
+    (tmp_path / "fashion").mkdir()
+    (tmp_path / "fashion/summary.json").write_text(json.dumps(entry("fashion")))
+    (tmp_path / "study").mkdir()
+    pd.DataFrame({"paradigm": ["early"], "mean_rank": [1.25]}).to_csv(
+        tmp_path / "study/ranks.csv", index=False
+    )
+    pd.DataFrame(columns=["first", "second"]).to_csv(tmp_path / "study/pairs.csv", index=False)
+    (tmp_path / "study/critical_difference.png").write_bytes(PNG)
+    catalog = catalog_of(tmp_path)
+    for name in ("ranks", "alignment", "critical_difference"):
+        catalog[f"study.{name}"] = MemoryDataset(name)
+    pages = SequentialRunner().run(study_front_page(), catalog)
+    page = pages["study_report_index"].load()
+    assert "1.250" in page
+    assert "Mean ranks of the paradigms" in page
+    assert "data:image/png;base64," in page
+    assert "kedro run --pipelines=study" in page
+    results = pages["study_thesis"].load()["results.tex"]
+    assert "tab:over-all-ranks" in results
+    assert "tab:over-all-pairs" not in results
+    registry = register_pipelines()
+    assert "study_report_index" in registry["study"].all_outputs()
+    catalog["fashion_summary"] = MemoryDataset(entry("fashion"))
+    again = SequentialRunner().run(front_page("fashion"), catalog)
+    for name in (*(f"report_{one}" for one in PAGES), "thesis"):
+        assert again[f"fashion_{name}"].load() == pages[f"study_{name}"].load(), name
 
 
 def test_the_study_of_the_weight_writes_its_page(tmp_path: Path) -> None:

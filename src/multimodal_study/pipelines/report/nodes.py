@@ -95,47 +95,45 @@ def write_summary(
     )
 
 
-def write_site(
-    summaries: Lazy,
-    studies: Lazy,
-    tables: Lazy,
-    reproductions: Lazy,
-    handed: Mapping[str, tuple[str, Any]] | None = None,
-) -> dict[str, Any]:
+def write_site(found: Mapping[str, Lazy]) -> dict[str, Any]:
     """All pages over datasets.
 
     Args:
-        summaries: What :func:`write_summary` made, by dataset.
-        studies: ``lambda_summary`` by dataset.
-        tables: ``lambda_table`` by dataset.
-        reproductions: Metrics of reproductions, by name.
-        handed: Tables over all datasets: name to its words and the table.
+        found: What lies there, each by name: ``evaluated_datasets`` (what :func:`write_summary`
+            made), ``lambda_studies`` and ``lambda_points`` by dataset, ``reproductions``, and
+            ``study_tables`` and ``study_pictures`` over all datasets.
 
     Returns:
-        ``index``, ``ledger``, ``methods``, ``limitations`` and ``lambda``, each a page, and
-        ``paradigms``, pages by file name; ``assets``, what pages with plots load;
-        and ``thesis``, chapters and figures by file name.
+        ``index``, ``ledger``, ``methods``, ``limitations`` and ``lambda``, each a page;
+        ``paradigms``, pages by file name; ``assets``, what pages with plots load; and ``thesis``,
+        chapters and figures by file name.
     """
     from multimodal_study.reporting import site
+    from multimodal_study.reporting.captions import STUDY
     from multimodal_study.reporting.interactive import assets
     from multimodal_study.reporting.paradigm_pages import paradigm_pages
     from multimodal_study.reporting.shown import Said
     from multimodal_study.reporting.thesis.folder import thesis
 
-    entries = [summaries[name]() for name in sorted(summaries)]
-    found = {name: studies[name]() for name in sorted(studies)}
-    reproduction = next((load() for name, load in reproductions.items() if "mvae" in name), None)
-    said = {name: Said(words, table) for name, (words, table) in (handed or {}).items()}
+    entries = list(_loaded(found["evaluated_datasets"]).values())
+    studies = _loaded(found["lambda_studies"])
+    made = (load() for name, load in found["reproductions"].items() if "mvae" in name)
+    tables = _loaded(found["study_tables"])
+    said = {name: Said(words, tables[name]) for name, words in STUDY.items() if name in tables}
     return {
-        "index": site.overview(entries, found, said),
-        "ledger": site.metric_ledger(entries, reproduction),
+        "index": site.overview(entries, studies, said, _loaded(found["study_pictures"])),
+        "ledger": site.metric_ledger(entries, next(made, None)),
         "methods": site.methods(entries),
         "limitations": site.limitations(entries),
-        "lambda": write_lambda(studies, tables),
+        "lambda": write_lambda(found["lambda_studies"], found["lambda_points"]),
         "paradigms": paradigm_pages(entries),
         "assets": assets(),
-        "thesis": thesis(entries, found),
+        "thesis": thesis(entries, studies, said),
     }
+
+
+def _loaded(found: Lazy) -> dict[str, Any]:
+    return {name: found[name]() for name in sorted(found)}
 
 
 def write_lambda(studies: Lazy, tables: Lazy) -> str:

@@ -19,6 +19,17 @@ from multimodal_study.reporting.shown import Shown
 PAGES = ("index", "ledger", "methods", "limitations", "lambda", "paradigms", "assets")
 PLOTS = ("leaderboard_plot", "latent_plot")
 RUN = "run_record"
+STUDY = "study"
+"""Namespace of what is made over all datasets."""
+FOUND = (
+    "evaluated_datasets",
+    "lambda_studies",
+    "lambda_points",
+    "reproductions",
+    "study_tables",
+    "study_pictures",
+)
+"""What may lie there, whichever run made it."""
 CELL_KINDS = ("metrics", "predictions", "history", "retrieval")
 
 
@@ -153,43 +164,39 @@ def _pages(compared: Compared, records: Mapping[str, str], pictured: bool) -> li
     ]
 
 
-def front_page(dataset: str, tables: Mapping[str, str] | None = None) -> Pipeline:
+def front_page(dataset: str) -> Pipeline:
     """The pages over all datasets after ``dataset`` was evaluated, with all that others left there.
 
     Every dataset has such a node, so that runs of several may be joined; the last one to run sees
     the summaries of all.
-
-    Args:
-        dataset: Whose pages were just written.
-        tables: Catalogue names of tables over all datasets, with their words.
     """
-    handed = {f"table_{place}": name for place, name in enumerate(tables or {})}
-    words = dict(zip(handed, (tables or {}).items(), strict=True))
+    return _front_page(dataset, [f"{dataset}_summary"])
 
-    # Summaries are read through the folder; the input only says that the pages come after it.
-    def write_pages(
-        summaries: Any, _summary: Any, studies: Any, points: Any, reproductions: Any, **given: Any
-    ) -> tuple[Any, ...]:
-        extra = {name: (said, given[key]) for key, (name, said) in words.items()}
-        pages = nodes.write_site(summaries, studies, points, reproductions, extra)
+
+def study_front_page() -> Pipeline:
+    """The same pages after the tables over all datasets were made."""
+    after = ["ranks", "alignment", "critical_difference"]
+    return Pipeline(
+        _front_page(STUDY, after),
+        namespace=STUDY,
+        inputs={**{name: name for name in FOUND}, **{name: f"{STUDY}.{name}" for name in after}},
+        outputs={name: name for name in _pages_of(STUDY)},
+    )
+
+
+def _front_page(dataset: str, after: list[str]) -> Pipeline:
+    # What was made is read through its folder; these inputs only say that the pages come after it.
+    def write_pages(*given: Any) -> tuple[Any, ...]:
+        pages = nodes.write_site(dict(zip(FOUND, given, strict=False)))
         return tuple(pages[name] for name in (*PAGES, "thesis"))
 
-    read = {
-        "summaries": "evaluated_datasets",
-        "_summary": f"{dataset}_summary",
-        "studies": "lambda_studies",
-        "points": "lambda_points",
-        "reproductions": "reproductions",
-        **handed,
-    }
-    node = Node(
-        write_pages,
-        read,
-        [*(f"{dataset}_report_{name}" for name in PAGES), f"{dataset}_thesis"],
-        name=f"{dataset}_front_page",
-        tags=["report"],
-    )
-    return Pipeline([node])
+    name = f"{dataset}_front_page"
+    made = Node(write_pages, [*FOUND, *after], _pages_of(dataset), name=name, tags=["report"])
+    return Pipeline([made])
+
+
+def _pages_of(dataset: str) -> list[str]:
+    return [*(f"{dataset}_report_{name}" for name in PAGES), f"{dataset}_thesis"]
 
 
 def lambda_page(dataset: str) -> Pipeline:

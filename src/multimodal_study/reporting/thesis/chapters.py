@@ -16,8 +16,8 @@ from multimodal_study.reporting.findings import (
 )
 from multimodal_study.reporting.known import paradigm_facts, source_facts
 from multimodal_study.reporting.limits import GENERAL, of_dataset
-from multimodal_study.reporting.render import cell, in_sentence, interval, number
-from multimodal_study.reporting.shown import command_of
+from multimodal_study.reporting.render import cell, in_sentence, interval, number, records
+from multimodal_study.reporting.shown import Said, command_of
 from multimodal_study.reporting.thesis.document import (
     Block,
     Heading,
@@ -84,8 +84,16 @@ def results(
     entries: Sequence[Entry],
     studies: Mapping[str, Mapping[str, Any]],
     figures: Mapping[str, str],
+    over_all: Mapping[str, Said],
 ) -> list[Block]:
-    """What was found, dataset by dataset; ``figures`` are files with their captions."""
+    """What was found, dataset by dataset, then over all.
+
+    Args:
+        entries: Of all datasets.
+        studies: ``lambda_summary`` by dataset.
+        figures: Files with their captions.
+        over_all: Tables over all datasets, by name; an empty one is left out.
+    """
     blocks: list[Block] = [Heading("Results", 0)]
     for entry in entries:
         dataset = str(entry["dataset"])
@@ -108,7 +116,17 @@ def results(
         blocks.append(
             Items([f"{name}: {one.text}" for name, one in zip(names, found, strict=True)])
         )
+    shown = {name: one for name, one in over_all.items() if len(one.table)}
+    blocks += [Heading("Over all datasets")] if shown else []
+    blocks += [_over_all(name, one) for name, one in shown.items()]
     return [*blocks, *provenance(entries)]
+
+
+def _over_all(name: str, said: Said) -> Table:
+    columns = [str(column).replace("_", " ") for column in said.table.columns]
+    rows = [[cell(value) for value in row.values()] for row in records(said.table)]
+    command = command_of({}, "study")
+    return Table(said.words, f"over-all-{name}", columns, rows, command=command)
 
 
 def provenance(entries: Sequence[Entry]) -> list[Block]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from multimodal_study.reporting.figures import history_figure, leaderboard_figure
 from multimodal_study.reporting.retrieval import retrieval_figure
+from multimodal_study.reporting.shown import Said
 from multimodal_study.reporting.thesis.chapters import methodology, results
 from multimodal_study.reporting.thesis.document import latex, markdown
 
@@ -20,7 +21,9 @@ Entry = Mapping[str, Any]
 
 
 def thesis(
-    entries: Sequence[Entry], studies: Mapping[str, Mapping[str, Any]] | None = None
+    entries: Sequence[Entry],
+    studies: Mapping[str, Mapping[str, Any]] | None = None,
+    over_all: Mapping[str, Said] | None = None,
 ) -> dict[str, str | bytes]:
     """Relative file name to contents: two chapters, each as ``.md`` and ``.tex``, and PDFs."""
     told = [entry for entry in entries if entry.get("schema")]
@@ -30,7 +33,7 @@ def thesis(
     captions = {file: words for file, (_, words) in drawn.items()}
     chapters = {
         "methodology": methodology(told),
-        "results": results(told, studies or {}, captions),
+        "results": results(told, studies or {}, captions, over_all or {}),
     }
     files: dict[str, str | bytes] = {
         f"{name}.{suffix}": render(blocks)
