@@ -21,7 +21,7 @@ OPTIONS: dict[str, Any] = {
     "content_weights": [0.5, 1.0], "content_min_films": 2,
     "lightgcn": {
         "embed_dim": 8, "layers": [1, 2], "learning_rate": 0.05, "max_epochs": 4, "every": 2,
-        "patience": 2,
+        "patience": 2, "content_weights": [0.5, 1.0],
     },
 }  # fmt: skip
 INTERVALS = {"bootstrap": 100}
@@ -111,7 +111,9 @@ def test_unknown_options_and_nothing_to_try_are_refused(features: Features) -> N
     with pytest.raises(InputError, match="neighbors"):
         ranking(features, {**OPTIONS, "neighbors": [3]}, INTERVALS, 0)
     with pytest.raises(InputError, match=r"lightgcn.*layer"):
-        ranking(features, {**OPTIONS, "lightgcn": {"layer": 1}}, INTERVALS, 0)
+        ranking(
+            features, {**OPTIONS, "lightgcn": {"layer": 1, "content_weights": []}}, INTERVALS, 0
+        )
     with pytest.raises(InputError, match="lightgcn nothing"):
         lacking = {**OPTIONS["lightgcn"], "layers": []}
         ranking(features, {**OPTIONS, "lightgcn": lacking}, INTERVALS, 0)

@@ -113,8 +113,9 @@ def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> di
                 for l2, weight in product(options["content_l2"], weights)
             ]
         )
-        if learnt:
-            named["lightgcn_contents"] = graph_tries(learnt, contents, weights, seed)
+        if learnt and learnt["content_weights"]:
+            tried = [float(weight) for weight in learnt["content_weights"]]
+            named["lightgcn_contents"] = graph_tries(learnt, contents, tried, seed)
     return named
 
 
@@ -127,10 +128,12 @@ def graph_tries(
         InputError: An option is unknown or out of range.
     """
     known = [field.name for field in fields(lightgcn.Config)]
-    known_options("movielens.ranking.lightgcn", options, (*known, "every", "patience"))
+    own = ("every", "patience", "content_weights")
+    known_options("movielens.ranking.lightgcn", options, (*known, *own))
     every, patience = int(options["every"]), int(options["patience"])
-    lists = {name: value for name, value in options.items() if isinstance(value, list)}
-    rest = {n: v for n, v in options.items() if n not in {*lists, "every", "patience"}}
+    given = {name: value for name, value in options.items() if name not in own}
+    lists = {name: value for name, value in given.items() if isinstance(value, list)}
+    rest = {name: value for name, value in given.items() if name not in lists}
 
     def refitted(config: lightgcn.Config, weight: float) -> Fit:
         return lambda liked: lightgcn.fit(
