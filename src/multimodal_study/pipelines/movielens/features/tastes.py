@@ -175,13 +175,17 @@ def _alike(
     shape = ratings.users, ratings.movies
     found = []
     for bag in terms.values():
+        of_pair = bag[asked[1]]
+        place = np.repeat(np.arange(len(asked[0])), np.diff(of_pair.indptr))
         summed, weight = (
-            np.asarray(
-                (csr_matrix((value, (user, movie)), shape=shape) @ bag)[asked[0]]
-                .multiply(bag[asked[1]])
-                .sum(1)
-            ).ravel()
-            for value in (residual, np.ones(len(user)))
+            np.bincount(place, of_pair.data * by_term, len(asked[0]))
+            for by_term in (
+                # What each user's films have of each term; only what a pair asks for is read.
+                (csr_matrix((value, (user, movie)), shape=shape) @ bag).toarray()[
+                    asked[0][place], of_pair.indices
+                ]
+                for value in (residual, np.ones(len(user)))
+            )
         )
         found.append(np.stack([summed / (smoothing + weight), np.log1p(weight)], axis=1))
     return found
