@@ -51,6 +51,17 @@ class Asked:
         found = replicates(panel, {name: self.metric}, self.resampling)[name]
         return value(panel, self.metric), found
 
+    def drawn_all(self, perturbation: str) -> dict[tuple[str, float], tuple[float, Array]]:
+        """As :meth:`drawn`, of every panel of one perturbation, by origin and severity."""
+        chosen = self.of(perturbation)
+        if self.metric.ranked:
+            return {key: self.drawn(panel) for key, panel in chosen.items()}
+        shares = {
+            (perturbation, *key): [self.metric.statistics(rows) for rows in panel.rows]
+            for key, panel in chosen.items()
+        }
+        return {key[1:]: found for key, found in self.drawn_together(shares).items()}
+
     def drawn_together(
         self, statistics: Mapping[Key, list[Array]]
     ) -> dict[Key, tuple[float, Array]]:

@@ -135,9 +135,10 @@ def _of_cell(
     from multimodal_study.pipelines.perturbation.conditions import SHUFFLED, SUBSET, sampled_orders
 
     subsets = {coalition(name): panel for (name, _), panel in asked.of(SUBSET).items()}
-    origins = [name for name, _ in asked.of(SHUFFLED)]
+    drawn = {coalition(name): found for (name, _), found in asked.drawn_all(SUBSET).items()}
+    exchanged = asked.drawn_all(SHUFFLED)
+    origins = [name for name, _ in exchanged]
     everything = frozenset(origins)
-    drawn = {one: asked.drawn(panel) for one, panel in subsets.items()}
     sampled = sampled_orders(origins, settings, seed)
 
     def values(worth: Mapping[Coalition, Any]) -> dict[str, Array]:
@@ -148,7 +149,6 @@ def _of_cell(
     expected, alone = _expected(construction, origins, asked.sign)
     rows = []
     for origin in sorted(origins, key=lambda name: -float(value[name])):
-        exchanged = asked.drawn(asked.of(SHUFFLED)[origin, 0.0])
         rows.append(
             {"origin": origin, "metric": asked.metric.name}
             | {"seeds": len(subsets[everything].seeds)}
@@ -156,7 +156,7 @@ def _of_cell(
             | asked.summary(float(value[origin]), spread[origin], "shapley")
             | asked.summary(*drawn[frozenset([origin])], "alone")
             | asked.summary(*drawn[everything - {origin}], "without")
-            | asked.summary(*exchanged, "shuffled")
+            | asked.summary(*exchanged[origin, 0.0], "shuffled")
             | asked.summary(*drawn[everything], "all")
             | asked.summary(*drawn[frozenset()], "none")
             | {"expected_shapley": expected.get(origin), "expected_alone": alone.get(origin)}
