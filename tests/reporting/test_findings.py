@@ -33,6 +33,13 @@ def test_a_rival_that_is_better_on_test_is_not_hidden() -> None:
     assert "hybrid is measurably better on test" in found.text
 
 
+def test_too_few_permutations_are_no_evidence_of_likeness() -> None:
+    few = [row | {"permutations": 50} for row in entry()["significance"]]
+    assert "too few permutations" in findings.best_paradigm(entry(significance=few)).text
+    assert "within noise" not in findings.best_paradigm(entry(significance=few)).text
+    assert findings.cheapest(entry(significance=few)).missing
+
+
 def test_without_a_test_nothing_is_claimed() -> None:
     assert "No test of it" in findings.best_paradigm(entry(significance=[])).text
     assert findings.fusion(entry(answers=[])).missing

@@ -14,6 +14,7 @@ from multimodal_study.reporting.render import in_sentence, interval, number, sig
 
 NOISE = "within noise"
 LEVEL = 0.05
+TOO_FEW = "The tests had too few permutations for their number to tell any two paradigms apart."
 _NAMED = 3
 """Paradigms that a sentence lists before it counts the others."""
 
@@ -46,6 +47,8 @@ def best_paradigm(entry: Entry) -> Finding:
     if not rows:
         return Finding(entry["dataset"], f"{text} No test of it against the others was made.")
     level = 1.0 - float(entry["evaluation"].get("confidence", 0.95))
+    if _powerless(rows[0], level):
+        return Finding(entry["dataset"], f"{text} {TOO_FEW}", noise=True)
     lost: list[str] = []
     won: list[str] = []
     same: list[str] = []
@@ -126,8 +129,11 @@ def cheapest(entry: Entry) -> Finding:
         return _missing(entry, "costs or tests were not recorded")
     level = 1.0 - float(entry["evaluation"].get("confidence", 0.95))
     name = best["paradigm"]
+    rows = _pairs(entry, name)
+    if rows and _powerless(rows[0], level):
+        return _missing(entry, "the tests had too few permutations to tell paradigms apart")
     near = [name]
-    for row in _pairs(entry, name):
+    for row in rows:
         if row["p_holm"] is None or row["p_holm"] >= level:
             near.append(row["second"] if row["first"] == name else row["first"])
     known = [one for one in near if one in costs and costs[one]["fit_seconds"] is not None]
@@ -154,6 +160,11 @@ def _pairs(entry: Entry, name: str) -> list[Mapping[str, Any]]:
         for row in entry.get("significance", [])
         if row["split"] == entry["split"] and name in {row["first"], row["second"]}
     ]
+
+
+def _powerless(row: Mapping[str, Any], level: float) -> bool:
+    """Whether the smallest p-value that the permutations allow is above the level after Holm."""
+    return bool(row["comparisons"] / (row["permutations"] + 1) >= level)
 
 
 def _noise(row: Mapping[str, Any]) -> bool:
