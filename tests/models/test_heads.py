@@ -106,3 +106,13 @@ def test_the_task_decides(task: Task, kind: type, width: int) -> None:
 def test_logits_are_what_softmax_expects() -> None:
     output = make_head(STARS, 4)(torch.randn(9, 4))
     torch.testing.assert_close(output.exp(), output.softmax(1))
+
+
+def test_a_regression_stays_in_the_range_of_train_but_in_training() -> None:
+    head = Linear(1)
+    head.start(torch.tensor([0.5, 3.0, 5.0]))
+    with torch.no_grad():
+        head.weight.fill_(1.0)
+    far = torch.tensor([[100.0], [-100.0]])
+    assert head.eval()(far).flatten().tolist() == [5.0, 0.5]
+    assert float(head.train()(far)[0, 0].detach()) > 100

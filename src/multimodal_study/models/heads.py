@@ -29,22 +29,32 @@ class Softmax(nn.Linear):
 
 
 class Linear(nn.Linear):
-    """Regression ``mu + sigma (w h + b)``: ``[b, d]`` to ``[b, 1]``, with the moments of train."""
+    """Regression ``mu + sigma (w h + b)``: ``[b, d]`` to ``[b, 1]``, with the moments of train.
+
+    Outside of training an answer stays between the lowest and the highest target of train: an input
+    that train never had, such as a picture's channel that was dead there, may send it anywhere.
+    """
 
     def __init__(self, d: int) -> None:
         super().__init__(d, 1)
         self.register_buffer("mean", torch.zeros(1))
         self.register_buffer("deviation", torch.ones(1))
+        self.register_buffer("range", torch.tensor([-torch.inf, torch.inf]))
 
     def start(self, target: Tensor) -> None:
-        """Take mean and standard deviation from ``target``, float ``[n]``."""
+        """Take mean, standard deviation and range from ``target``, float ``[n]``."""
         self.get_buffer("mean").fill_(target.float().mean())
         spread = target.float().std(unbiased=False).clamp_min(_SMALLEST_GAP)
         self.get_buffer("deviation").fill_(spread)
+        self.get_buffer("range").copy_(torch.stack([target.min(), target.max()]))
 
     def forward(self, h: Tensor) -> Tensor:
         """Predictions ``[b, 1]`` in the units of the target."""
-        return self.get_buffer("mean") + self.get_buffer("deviation") * super().forward(h)
+        answer = self.get_buffer("mean") + self.get_buffer("deviation") * super().forward(h)
+        if self.training:
+            return answer
+        lowest, highest = self.get_buffer("range")
+        return answer.clamp(lowest, highest)
 
 
 class ProportionalOdds(nn.Module):
