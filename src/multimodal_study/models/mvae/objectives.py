@@ -10,8 +10,8 @@
   p) }`` (Shi et al. 2019; Sutter et al. 2021); every component, or one drawn per row
 - ``iwae``: ``sum_s pi_s E log 1/K sum_k p(x, z_sk) / q(z_sk|x)``, ``q`` the whole mixture (Shi et
   al. 2019, eq. 3); ``pooled``: ``E log sum_s pi_s 1/K sum_k ...``, tighter (Burda et al. 2016;
-  Morningstar et al. 2021), but there a modality that explains less than another hardly learns to
-  encode. ``dreg`` has the same value and the doubly reparametrised gradient (Tucker et al. 2019).
+  Morningstar et al. 2021), but there draws that explain less than others get less of the gradient.
+  ``dreg`` has the same value and the doubly reparametrised gradient (Tucker et al. 2019).
   ``beta`` tempers the ratios where it is not 1
 - ``mvtcae``: ``(M - alpha)/M E_q[sum_m w_m log p(x_m|z)] - beta {(1 - alpha) KL(q || p) + alpha/M
   sum_m KL(q || q_m)}`` (Hwang et al. 2021), ``M`` the modalities that the row has
