@@ -4,6 +4,8 @@
 ``<dataset>_<paradigm>``     that, and one cell: fit, predict, evaluate, and retrieve if paired
 ``<dataset>_all``            that, with all cells, the leaderboard and the dataset's report, which
                              the front page lists beside those that earlier runs made
+``<dataset>_interpretation`` that, and explanations, attributions and single latents, which its page
+                             then shows too; the longest of these, a part of ``__default__``
 ``<dataset>_lambda``         the data, and hybrids along lambda
 ``movielens_ranking``        the data, and lists of films by recommenders
 ``<paradigm>``               one paradigm on every dataset that it fits
@@ -33,7 +35,7 @@ from multimodal_study.pipelines import (
     study,
 )
 from multimodal_study.pipelines.paradigms import BASELINES, PARADIGMS, cell, linear_maps
-from multimodal_study.reporting.captions import figures_of, tables_of
+from multimodal_study.reporting.captions import explanations_of, figures_of, tables_of
 
 DATASETS = {
     "amazon": amazon.create_pipeline,
@@ -124,44 +126,26 @@ def register_pipelines() -> dict[str, Pipeline]:
     rows = {paradigm: Pipeline([]) for paradigm in PARADIGMS}
     everything = Pipeline([])
     for dataset, create in DATASETS.items():
-        data, paired = create(), dataset in PAIRED
-        tables = tables_of(dataset, paired=paired, attributed=dataset in ATTRIBUTED)
-        compared = evaluation.Compared(dataset, FITS[dataset], BASELINES, tables, paired)
-        complete = data + evaluation.compare(
-            dataset, FITS[dataset], BASELINES, tables, paired=paired
-        )
-        complete += report.write(compared, figures=figures_of(dataset))
-        embedded = tuple(name for name in FITS[dataset] if name not in BASELINES)
-        complete += interpretation.interpret(dataset, embedded)
-        complete += interpretation.analyse(dataset, FITS[dataset])
-        complete += diagnostics.diagnose(dataset, FITS[dataset], BASELINES, paired=paired)
-        complete += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
-        if dataset in EXPLAINED:
-            complete += interpretation.explain(dataset, EXPLAINED[dataset])
-        if dataset in ATTRIBUTED:
-            complete += interpretation.attribute(dataset, ATTRIBUTED[dataset])
-        if "vilbert" in FITS[dataset]:
-            complete += interpretation.coattend(dataset)
-        if paired:
-            complete += linear_maps(dataset)
-        if dataset in RANKED:
-            registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
-            complete += RANKED[dataset]()
-            complete += evaluation.by_history(dataset, FITS[dataset])
-        if dataset in DRAWN:
-            complete += latents.create_pipeline(dataset, Z)
+        data = create()
+        cells = Pipeline([])
         for paradigm in FITS[dataset]:
-            placed = data + cell(dataset, paradigm, paired=paired)
+            placed = data + cell(dataset, paradigm, paired=dataset in PAIRED)
             placed += report.describe(dataset, paradigm, fitted=paradigm not in BASELINES)
             registry[f"{dataset}_{paradigm}"] = placed
             rows[paradigm] += placed
-            complete += placed
+            cells += placed
         registry[f"{dataset}_data"] = data
+        if dataset in RANKED:
+            registry[f"{dataset}_ranking"] = data + RANKED[dataset]()
         if "hybrid" in FITS[dataset]:
             weighed = lambda_study.create_pipeline(dataset) + report.lambda_page(dataset)
             registry[f"{dataset}_lambda"] = data + weighed
-        complete += report.front_page(dataset)
-        registry[f"{dataset}_all"] = complete
+        compared = cells + _compared(dataset)
+        registry[f"{dataset}_all"] = compared + _pages(dataset)
+        explanations = _explanations(dataset)
+        complete = compared + explanations + _pages(dataset, explained=bool(explanations.nodes))
+        if explanations.nodes:
+            registry[f"{dataset}_interpretation"] = complete
         if dataset not in ON_REQUEST:
             everything += complete
     usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
@@ -173,3 +157,45 @@ def register_pipelines() -> dict[str, Pipeline]:
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}
     registry["__default__"] = everything
     return registry
+
+
+def _compared(dataset: str) -> Pipeline:
+    """What is asked of the cells of ``dataset`` side by side."""
+    fits, paired = FITS[dataset], dataset in PAIRED
+    embedded = tuple(name for name in fits if name not in BASELINES)
+    tables = tables_of(dataset, paired=paired)
+    made = evaluation.compare(dataset, fits, BASELINES, tables, paired=paired)
+    made += interpretation.interpret(dataset, embedded)
+    made += interpretation.analyse(dataset, fits)
+    made += diagnostics.diagnose(dataset, fits, BASELINES, paired=paired)
+    made += perturbation.ask(dataset, embedded, constructed=dataset in CONSTRUCTED)
+    if paired:
+        made += linear_maps(dataset)
+    if dataset in RANKED:
+        made += RANKED[dataset]() + evaluation.by_history(dataset, fits)
+    return made
+
+
+def _explanations(dataset: str) -> Pipeline:
+    """Why the cells of ``dataset`` answer as they do, and what single latents stand for."""
+    made = Pipeline([])
+    if dataset in EXPLAINED:
+        made += interpretation.explain(dataset, EXPLAINED[dataset])
+    if dataset in ATTRIBUTED:
+        made += interpretation.attribute(dataset, ATTRIBUTED[dataset])
+    if "vilbert" in FITS[dataset]:
+        made += interpretation.coattend(dataset)
+    if dataset in DRAWN:
+        made += latents.create_pipeline(dataset, Z)
+    return made
+
+
+def _pages(dataset: str, *, explained: bool = False) -> Pipeline:
+    """The page of ``dataset``, with or without its explanations, and those over all datasets."""
+    paired = dataset in PAIRED
+    tables = tables_of(dataset, paired=paired)
+    if explained:
+        tables |= explanations_of(dataset, attributed=dataset in ATTRIBUTED)
+    shown = evaluation.Compared(dataset, FITS[dataset], BASELINES, tables, paired)
+    pages = report.write(shown, figures=figures_of(dataset, explained=explained))
+    return pages + report.front_page(dataset)

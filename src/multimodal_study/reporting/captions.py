@@ -12,6 +12,26 @@ TABLES: dict[str, dict[str, str]] = {
             "construction says. Chance: the share of the most frequent value. The p-value is that "
             "of an exact one-sided test against it; verdicts correct for the number of probes."
         ),
+    },
+    "movielens": {
+        "ranking": (
+            "Lists of unseen films, all films competing, for users with a film of test that they "
+            "liked. Settings chosen by NDCG on validation, then fitted on train and validation. "
+            "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
+            "mean share of users who had rated a listed film."
+        ),
+        "ratings_by_history": (
+            "RMSE by the number of ratings that train has of the film: without one, its contents "
+            "are all there is. Intervals by user; the difference is that on the same ratings to "
+            "the strongest baseline, which validation as a whole chose, below zero where the "
+            "paradigm is better."
+        ),
+    },
+}
+"""Tables of a dataset that its page shows, with what they say."""
+
+EXPLANATIONS: dict[str, dict[str, str]] = {
+    "fashion": {
         "localisation": (
             "Whether maps point at the region that shows what decides the class, on test pictures "
             "that a paradigm classifies rightly; described: at what the text speaks of, for the "
@@ -43,22 +63,8 @@ TABLES: dict[str, dict[str, str]] = {
             "components of the same features are the baseline. Intervals cover the choice of items."
         ),
     },
-    "movielens": {
-        "ranking": (
-            "Lists of unseen films, all films competing, for users with a film of test that they "
-            "liked. Settings chosen by NDCG on validation, then fitted on train and validation. "
-            "Intervals by user; the difference is that of the same users to EASE. Popularity: the "
-            "mean share of users who had rated a listed film."
-        ),
-        "ratings_by_history": (
-            "RMSE by the number of ratings that train has of the film: without one, its contents "
-            "are all there is. Intervals by user; the difference is that on the same ratings to "
-            "the strongest baseline, which validation as a whole chose, below zero where the "
-            "paradigm is better."
-        ),
-    },
 }
-"""Tables of a dataset that its page shows, with what they say."""
+"""Tables of a dataset that `<dataset>_interpretation` adds, with what they say."""
 
 INTERPRETED: dict[str, str] = {
     "latent_structure": (
@@ -232,19 +238,38 @@ STUDY_FIGURES: dict[str, Shown] = {
 """Figures over all datasets, by the same rule."""
 
 
-def tables_of(dataset: str, *, paired: bool, attributed: bool) -> dict[str, str]:
-    """Tables that the page of ``dataset`` shows, with what they say.
+def tables_of(dataset: str, *, paired: bool) -> dict[str, str]:
+    """Tables that `<dataset>_all` makes and its page shows, with what they say.
 
     Args:
         dataset: Its namespace.
         paired: Whether its features have a pair.
-        attributed: Whether answers of its cells are divided among the modalities.
     """
     tables = {**TABLES.get(dataset, {}), **DIAGNOSED, **INTERPRETED, **PERTURBED}
-    tables |= ALIGNED if paired else {}
-    return tables | (ATTRIBUTIONS if attributed else {})
+    return tables | (ALIGNED if paired else {})
 
 
-def figures_of(dataset: str) -> dict[str, Shown]:
-    """Figures that the page of ``dataset`` shows, by their name in the catalogue."""
-    return {**FIGURES, **OWN_FIGURES.get(dataset, {})}
+def explanations_of(dataset: str, *, attributed: bool) -> dict[str, str]:
+    """Tables that `<dataset>_interpretation` adds, with what they say.
+
+    Args:
+        dataset: Its namespace.
+        attributed: Whether answers of its cells are divided among the modalities.
+    """
+    return EXPLANATIONS.get(dataset, {}) | (ATTRIBUTIONS if attributed else {})
+
+
+def figures_of(dataset: str, *, explained: bool) -> dict[str, Shown]:
+    """Figures that the page of ``dataset`` shows, by their name in the catalogue.
+
+    Args:
+        dataset: Its namespace.
+        explained: Whether those of `<dataset>_interpretation` are among them.
+    """
+    return FIGURES | (OWN_FIGURES.get(dataset, {}) if explained else {})
+
+
+def pipeline_of(dataset: str, output: str) -> str:
+    """The pipeline that makes ``output`` of ``dataset``."""
+    explained = output in {*EXPLANATIONS.get(dataset, {}), *ATTRIBUTIONS}
+    return f"{dataset}_interpretation" if explained else f"{dataset}_all"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from multimodal_study.metrics.registry import METRICS, metrics_for
 from multimodal_study.metrics.selection import best, deciding, mean
 from multimodal_study.reporting import retrieval
+from multimodal_study.reporting.captions import pipeline_of
 from multimodal_study.reporting.render import (
     cell,
     flat,
@@ -132,7 +133,9 @@ def dataset_report(  # noqa: PLR0917
         evaluation=settings.evaluation,
         parameters=flat(settings.parameters),
         run=settings.run,
-        made_by=lambda table: command_of(settings.run, f"{dataset}_all", f"{dataset}.{table}"),
+        made_by=lambda table: command_of(
+            settings.run, pipeline_of(dataset, table), f"{dataset}.{table}"
+        ),
     )
 
 

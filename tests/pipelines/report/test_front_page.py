@@ -16,7 +16,12 @@ from kedro.runner import SequentialRunner
 from multimodal_study.pipeline_registry import ATTRIBUTED, DATASETS, PAIRED, register_pipelines
 from multimodal_study.pipelines.report import front_page, lambda_page, study_front_page
 from multimodal_study.pipelines.report.pipeline import FOUND, PAGES
-from multimodal_study.reporting.captions import figures_of, tables_of
+from multimodal_study.reporting.captions import (
+    explanations_of,
+    figures_of,
+    pipeline_of,
+    tables_of,
+)
 from reporting.entries import entry
 from reporting.test_site import study
 
@@ -24,7 +29,9 @@ ROOT = Path(__file__).parents[3]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.mark.parametrize("name", [*(f"{dataset}_all" for dataset in DATASETS), "__default__"])
+@pytest.mark.parametrize(
+    "name", [*(f"{dataset}_all" for dataset in DATASETS), "fashion_interpretation", "__default__"]
+)
 def test_a_run_that_writes_a_page_writes_the_pages_that_it_links_to(name: str) -> None:
     made = register_pipelines()[name].all_outputs()
     for page in PAGES:
@@ -40,19 +47,25 @@ def test_every_printed_command_names_an_output_of_its_pipeline(dataset: str) -> 
         for name in re.findall(r"(?:made_by|_command)\((?:entry, )?\"(\w+)\"\)", path.read_text())
     }
     assert {"leaderboard", "significance", "feature_card", "quarantine"} <= named
-    shown = tables_of(dataset, paired=dataset in PAIRED, attributed=dataset in ATTRIBUTED)
-    made = register_pipelines()[f"{dataset}_all"].all_outputs()
-    assert {
-        f"{dataset}.{name}"
-        for name in (named | set(shown) | set(figures_of(dataset)) | {"answers"})
-    } <= made
+    registry = register_pipelines()
+    shown = tables_of(dataset, paired=dataset in PAIRED) | figures_of(dataset, explained=False)
+    made = registry[f"{dataset}_all"].all_outputs()
+    assert {f"{dataset}.{name}" for name in {*named, *shown, "answers"}} <= made
+    explained = explanations_of(dataset, attributed=dataset in ATTRIBUTED)
+    if explained:
+        shown |= explained | figures_of(dataset, explained=True)
+        made = registry[f"{dataset}_interpretation"].all_outputs()
+        assert {f"{dataset}.{name}" for name in {*named, *shown}} <= made
+        assert {pipeline_of(dataset, name) for name in explained} == {f"{dataset}_interpretation"}
 
 
 def test_runs_of_several_datasets_can_be_joined() -> None:
     registry = register_pipelines()
-    joined = sum((registry[f"{dataset}_all"] for dataset in DATASETS), registry["__default__"])
+    joined = sum((registry[f"{dataset}_all"] for dataset in DATASETS), registry["study_all"])
     joined += sum((registry[f"{dataset}_lambda"] for dataset in DATASETS), joined)
     assert {f"{dataset}_report_index" for dataset in DATASETS} <= joined.all_outputs()
+    usual = registry["__default__"] + registry["movielens_all"]
+    assert {"fashion.localisation", "movielens.ranking"} <= usual.all_outputs()
 
 
 def catalog_of(folder: Path) -> DataCatalog:
