@@ -344,6 +344,7 @@ def _config(aggregation: str, objective: Any) -> dict[str, Any]:
 
     path = Path(__file__).parents[1] / "conf" / "base" / "parameters_mvae.yml"
     values: dict[str, Any] = yaml.safe_load(path.read_text())["mvae"]
+    values.pop("trainer", None)  # the budget of the study's own rows
     return {
         **values,
         "posterior": aggregation,

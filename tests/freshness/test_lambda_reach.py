@@ -25,6 +25,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "src", root / "src")
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, root)
+    # MLflow keeps one store per address for as long as the process lives: a relative address would
+    # send what later tests track to this project.
+    tracking = root / "conf" / "base" / "mlflow.yml"
+    own = f"sqlite:///{root / 'mlflow.db'}"
+    tracking.write_text(tracking.read_text().replace("sqlite:///mlflow.db", own))
     return root
 
 

@@ -37,7 +37,9 @@ def loss_probabilities(score: Array, rate: float, dependence: float) -> Array:
         raise ValueError(f"a rate of {rate}, expected 0 to 1")
     score = np.asarray(score, dtype=np.float64)
     deviation = score.std()
-    if rate in {0, 1} or dependence == 0 or not deviation > 0:
+    # Odds of a rate that float64 cannot tell from 0 or 1 do not exist.
+    extreme = min(rate, 1 - rate) < np.finfo(np.float64).eps
+    if extreme or dependence == 0 or not deviation > 0:
         return np.full(len(score), float(rate))
     slope = dependence * (score - score.mean()) / deviation
     middle, reach = float(logit(rate)), 1.0 + float(np.abs(slope).max())

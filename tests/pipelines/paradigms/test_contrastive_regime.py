@@ -49,7 +49,7 @@ def test_fit_and_predict_of_a_cell(
             Image.fromarray(noise).save(tmp_path / f"{row}.png")
         texts["image"] = [f"{row}.png" for row in range(N)]
         parameters |= {"mode": "full", "model": str(tiny_clip.save(tmp_path / "model"))}
-    fit, predict, evaluate = PARADIGMS["clip"]()
+    fit, predict, evaluate, _ = PARADIGMS["clip"]()
     files = {"root": str(tmp_path)}
     own = {"trainer": {"max_epochs": 2}}
     weights, config, history, cost = fit.func(
