@@ -244,7 +244,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--posteriors", nargs="+", default=list(POSTERIORS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
-    parser.add_argument("--rows", type=int, default=10, help="test rows of timed likelihoods")
+    parser.add_argument("--rows", type=int, default=50, help="test rows of timed likelihoods")
     parser.add_argument("--warm", type=int, default=100, help="steps before any clock starts")
     parser.add_argument("--fit-rows", type=int, default=4000)
     parser.add_argument("--train", type=int, default=10_000)

@@ -23,6 +23,7 @@ from multimodal_study.pipelines.movielens.features.aggregates import biases
 from multimodal_study.pipelines.movielens.features.slots import Floats, Ints, Mask, TrainRatings
 from multimodal_study.pipelines.options import known_options
 from multimodal_study.pipelines.views import View
+from multimodal_study.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,32 +108,48 @@ def tastes(
     ``c`` of the films' terms, and ``weight:<bag>``, ``log(1 + sum c)``.
     """
     import pandas as pd
-    from sklearn.feature_extraction.text import TfidfTransformer
+    from joblib import cpu_count
 
-    lowest = {"rank": 1, "sweeps": 1, "implicit_users": 0, "implicit_films": 0}
-    given = (rank, sweeps, implicit_users, implicit_films)
-    for (name, low), value in zip(lowest.items(), given, strict=True):
-        if value < low:
-            raise InputError(f"movielens.featurise.tastes.{name} is {value}, at least {low}")
+    _in_range(rank=(rank, 1), sweeps=(sweeps, 1))
+    _in_range(implicit_users=(implicit_users, 0), implicit_films=(implicit_films, 0))
     terms = {name: _unit(bag) for name, bag in bags.items()}
     named = (f"{what}:{name}" for name in [*terms, VIEWERS] for what in ("alike", "weight"))
     columns = [*EXPECTED, *named]
     found = np.full((len(pairs.user), len(columns)), np.nan)
-    for slot, rows in enumerate(ratings.learnt_from()):
-        asked = np.flatnonzero(pairs.fold == slot)
-        if not rows.any() or not len(asked):
-            continue
-        user, movie = pairs.user[asked], pairs.movie[asked]
+    blocks = [
+        (rows, np.flatnonzero(pairs.fold == s)) for s, rows in enumerate(ratings.learnt_from())
+    ]
+    blocks = [(rows, asked) for rows, asked in blocks if rows.any() and len(asked)]
+
+    def of_block(block: tuple[Mask, Ints]) -> Floats:
+        rows, asked = block
+        pair = pairs.user[asked], pairs.movie[asked]
         implicit = (implicit_users, implicit_films)
-        expected = _expected(ratings, rows, known, implicit, rank, sweeps, seed, (user, movie))
-        seen = csr_matrix(
-            (np.ones(int(rows.sum())), (ratings.movie[rows], ratings.user[rows])),
-            shape=(ratings.movies, ratings.users),
-        )
-        like = {**terms, VIEWERS: _unit(TfidfTransformer().fit_transform(seen))}
-        alike = _alike(ratings, rows, like, smoothing, (user, movie))
-        found[asked] = np.hstack([expected, *alike])
+        expected = _expected(ratings, rows, known, implicit, rank, sweeps, seed, pair)
+        like = {**terms, VIEWERS: _viewers(ratings, rows)}
+        return np.hstack([expected, *_alike(ratings, rows, like, smoothing, pair)])
+
+    made = side_by_side(of_block, blocks, min(cpu_count(), len(blocks)) or 1)
+    for (_, asked), values in zip(blocks, made, strict=True):
+        found[asked] = values
     return pd.DataFrame(found, columns=columns)
+
+
+def _in_range(**options: tuple[int, int]) -> None:
+    for name, (value, low) in options.items():
+        if value < low:
+            raise InputError(f"movielens.featurise.tastes.{name} is {value}, at least {low}")
+
+
+def _viewers(ratings: TrainRatings, rows: Mask) -> csr_matrix:
+    """Who saw a film, films of length 1: ``[i, u]``."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    seen = csr_matrix(
+        (np.ones(int(rows.sum())), (ratings.movie[rows], ratings.user[rows])),
+        shape=(ratings.movies, ratings.users),
+    )
+    return _unit(TfidfTransformer().fit_transform(seen))
 
 
 def _expected(  # noqa: PLR0917
