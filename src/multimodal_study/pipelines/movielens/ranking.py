@@ -15,6 +15,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib import cpu_count
 from scipy.sparse import csr_matrix, hstack, vstack
 
 from multimodal_study.baselines import ease, neighbours
@@ -25,6 +26,7 @@ from multimodal_study.metrics.statistics import Array
 from multimodal_study.models import lightgcn
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.options import known_options
+from multimodal_study.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,16 +76,21 @@ def ranking(
     train, validation = (interactions(features, (name,)) for name in ("train", "validation"))
     before, test = (interactions(features, names) for names in (("train", "validation"), ("test",)))
     contents = film_contents(features, int(ranking["content_min_films"]))
-    found: dict[str, TopN] = {}
-    settings: dict[str, str] = {}
-    for name, tried in recommenders(ranking, contents, seed).items():
-        reached = list(tried(train, validation.liked, depth))
+    named = recommenders(ranking, contents, seed)
+
+    def chosen(name: str) -> tuple[TopN, str]:
+        reached = list(named[name](train, validation.liked, depth))
         if not reached:
             raise InputError(f"movielens.ranking leaves {name} nothing to try; give it a value")
         _, setting, fit = max(reached, key=lambda each: each[0])
-        found[name] = evaluate(fit(before.liked), before.seen, test.liked, depth=depth)
-        settings[name] = setting
-        logger.info("ranking: %s (%s) %s", name, setting, found[name].means())
+        return evaluate(fit(before.liked), before.seen, test.liked, depth=depth), setting
+
+    found: dict[str, TopN] = {}
+    settings: dict[str, str] = {}
+    done = side_by_side(chosen, named, min(cpu_count(), len(named)))
+    for name, (lists, setting) in zip(named, done, strict=True):
+        found[name], settings[name] = lists, setting
+        logger.info("ranking: %s (%s) %s", name, setting, lists.means())
     table = ranking_table(found, AGAINST, resampling_of(evaluation))
     return table.assign(setting=table["recommender"].map(settings))
 

@@ -43,6 +43,7 @@ NOT_BY_VALUE = "missing not at random, by its value"
 NOT_BY_LABEL = "missing not at random, by label"
 EVERY = "every origin"
 
+Row = dict[str, Any]
 Key = tuple[str, str, float]
 """Perturbation, origin, severity."""
 
@@ -83,33 +84,50 @@ def robustness(
         ValueError: A table breaks its contract.
     """
     import pandas as pd
+    from joblib import cpu_count
 
     from multimodal_study.metrics.table import task_of
     from multimodal_study.pipelines.perturbation.conditions import perturbation_of
     from multimodal_study.pipelines.perturbation.panels import asked_of
+    from multimodal_study.side_by_side import side_by_side
 
     settings = perturbation_of(perturbation)
-    points: list[dict[str, Any]] = []
-    areas: list[dict[str, Any]] = []
-    for paradigm, perturbed in perturbed_by_paradigm.items():
-        asked = asked_of(perturbed, task_of(dict(configs[paradigm]["task"])), evaluation)
-        if asked.metric.ranked:
-            logger.warning("no curves: %s is no function of sums over rows", asked.metric.name)
-            break
-        curves = list(_curves(asked, features, settings))
-        found = _measured(asked, curves)
-        whole = next(iter(asked.panels.values()))
-        about = {"metric": asked.metric.name, "seeds": len(whole.seeds)}
-        about |= {"examples": len(whole.examples), "paradigm": paradigm}
-        for curve in curves:
-            named = {**about, "perturbation": curve.perturbation, "origin": curve.origin}
-            own = [found[curve.perturbation, curve.origin, s] for s in curve.severities]
-            points += [
-                {**named, "severity": severity, **asked.summary(*one)}
-                for severity, one in zip(curve.severities, own, strict=True)
-            ]
-            areas.append({**named, **_area(asked, curve.severities, own)})
+    points: list[Row] = []
+    areas: list[Row] = []
+    own = {
+        paradigm: asked_of(perturbed, task_of(dict(configs[paradigm]["task"])), evaluation)
+        for paradigm, perturbed in perturbed_by_paradigm.items()
+    }
+    for name in {asked.metric.name for asked in own.values() if asked.metric.ranked}:
+        logger.warning("no curves: %s is no function of sums over rows", name)
+        return pd.DataFrame(columns=CURVES), pd.DataFrame(columns=AREAS)
+
+    cells = ((asked, list(_curves(asked, features, settings))) for asked in own.values())
+    made = side_by_side(_rows, cells, max(1, min(cpu_count(), len(own))))
+    for paradigm, rows in zip(own, made, strict=True):
+        for all_rows, own_rows in zip((points, areas), rows, strict=True):
+            all_rows += [{**row, "paradigm": paradigm} for row in own_rows]
     return pd.DataFrame(points, columns=CURVES), pd.DataFrame(areas, columns=AREAS)
+
+
+def _rows(cell: tuple[Asked, list[Curve]]) -> tuple[list[Row], list[Row]]:
+    """Points and areas of one paradigm."""
+    asked, curves = cell
+    found = _measured(asked, curves)
+    whole = next(iter(asked.panels.values()))
+    about = {"metric": asked.metric.name, "seeds": len(whole.seeds)}
+    about |= {"examples": len(whole.examples)}
+    points: list[Row] = []
+    areas: list[Row] = []
+    for curve in curves:
+        named = {**about, "perturbation": curve.perturbation, "origin": curve.origin}
+        own = [found[curve.perturbation, curve.origin, s] for s in curve.severities]
+        points += [
+            {**named, "severity": severity, **asked.summary(*one)}
+            for severity, one in zip(curve.severities, own, strict=True)
+        ]
+        areas.append({**named, **_area(asked, curve.severities, own)})
+    return points, areas
 
 
 def _measured(asked: Asked, curves: list[Curve]) -> dict[Key, tuple[float, Array]]:
