@@ -135,6 +135,22 @@ def test_a_second_run_fits_nothing(
     assert before == after
 
 
+def test_deleted_predictions_are_made_again_with_what_depends_on_them_alone(
+    study: Path, run: Callable[..., None]
+) -> None:
+    cells = [study / "data" / folder / "amazon" for folder in ("06_models", "07_model_output")]
+    files = [path for folder in cells for path in folder.rglob("*") if path.is_file()]
+    at = {path: path.stat().st_mtime_ns for path in files}
+    (deleted,) = [path for path in files if path.match("early/predictions.*")]
+    content = deleted.read_bytes()
+    deleted.unlink()
+    run(pipeline_names=["amazon_all"])
+    made = {path for path in files if path.stat().st_mtime_ns != at[path]}
+    # The weights suffice: nothing is fitted, and no other cell is touched.
+    assert deleted in made and {path.parent for path in made} == {deleted.parent}
+    assert deleted.read_bytes() == content
+
+
 def test_a_changed_parameter_moves_its_own_cell_alone(
     study: Path, run: Callable[..., None]
 ) -> None:
