@@ -73,7 +73,7 @@ def test_the_study_ends_in_a_leaderboard_and_a_report(study: Path) -> None:
     assert {"accuracy", "recall_at_10_image_to_text"} <= set(garments["metric"])
     films = pd.read_csv(study / "data/08_reporting/movielens/leaderboard.csv")
     rows = {"majority", "biases", "biased_mf", "implicit_mf", "metadata_only", "boosting", "tfidf"}
-    learned = {"early", "late", "intermediate", "gnn", "mvae", "hybrid"}
+    learned = {"early", "late", "intermediate", "clip", "gnn", "mvae", "hybrid"}
     assert rows | learned == set(films["paradigm"])
     assert {"rmse", "mae"} == set(films["metric"])
     pages = ("index", "ledger", "methods", "limitations", "lambda", "paradigms/index")

@@ -88,6 +88,7 @@ FITS: dict[str, tuple[str, ...]] = {
         "early",
         "late",
         "intermediate",
+        "clip",
         "gnn",
         "mvae",
         "hybrid",

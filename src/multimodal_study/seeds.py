@@ -33,7 +33,7 @@ from multimodal_study.freshness.code import code_digest
 from multimodal_study.hardware import fits_at_a_time
 from multimodal_study.matching import match_candidates
 from multimodal_study.models.base import FusionModule
-from multimodal_study.side_by_side import side_by_side
+from multimodal_study.side_by_side import in_worker, side_by_side
 from multimodal_study.storage.write_aside import write_aside
 from multimodal_study.training import (
     Batches,
@@ -227,7 +227,7 @@ def _fits(cell: Cell, numbers: Sequence[int]) -> Iterator[tuple[int, Fitted]]:
             pass
     for number in numbers:
         if number in missing and processes <= 1:
-            yield number, _fit(cell, number, folders[number])
+            yield number, _fit(cell, number, folders[number], progress=not in_worker())
             continue
         fitted = _read(folders[number])
         if number in missing:

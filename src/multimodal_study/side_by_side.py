@@ -22,18 +22,26 @@ def side_by_side(
     """``work`` on every part, at most ``processes`` at a time; results in the order of ``parts``.
 
     Workers stay for the next call, have one CPU thread each, and end with their parent: a killed
-    run leaves nobody behind who writes to its files.
+    run leaves nobody behind who writes to its files. A worker that calls this does all work itself.
 
     Args:
         work: May be a closure; its large arrays are shared as copy-on-write memory maps.
         parts: What differs.
         processes: At least 1.
     """
+    if in_worker():
+        yield from map(work, parts)
+        return
     from joblib import Parallel, delayed
 
     pool = Parallel(processes, backend="loky", mmap_mode="c", return_as="generator")
     parent, folder = os.getpid(), os.getcwd()
     yield from pool(delayed(_in_worker)(work, part, parent, folder) for part in parts)
+
+
+def in_worker() -> bool:
+    """Whether this process is one of those; it makes none of its own."""
+    return bool(_watched)
 
 
 def _in_worker(work: Callable[[Part], Result], part: Part, parent: int, folder: str) -> Result:

@@ -17,6 +17,7 @@ from kedro.pipeline.node import Node
 from kedro.runner import AbstractRunner, SequentialRunner
 
 from multimodal_study.errors import InputError
+from multimodal_study.freshness.ahead import Ahead
 from multimodal_study.freshness.ledger import Ledger
 from multimodal_study.freshness.plan import OBSERVE, Plan, plan, record_outputs
 
@@ -96,9 +97,11 @@ class _FreshRun:
         recorder = _Recorder(decided, catalog, self._ledger)
         if hook_manager is not None:
             hook_manager.register(recorder)
+        ahead = Ahead(stale, catalog)
         try:
-            self._run(stale, catalog, hook_manager, run_id)
+            self._run(ahead.pipeline(), catalog, hook_manager, run_id)
         finally:
+            ahead.close()
             if hook_manager is not None:
                 hook_manager.unregister(recorder)
         # Runners that work in other processes call no hooks in this one.

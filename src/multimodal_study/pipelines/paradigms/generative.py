@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node
 
+from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
 from multimodal_study.pipelines.paradigms.perturbation import perturbation_node
 from multimodal_study.pipelines.paradigms.supervised import evaluation_node
@@ -57,6 +58,7 @@ def generative(name: str, load: Callable[[], Any], *, weighs_task: bool = False)
             ["features", *(own if weighs_task else own[:1]), *shared],
             ["weights", "config", "history", "fit_cost"],
             name="fit",
+            tags=[ONE_CORE],
         ),
         Node(
             predict,

@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node
 
+from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.pipelines.evaluation import nodes
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell
 from multimodal_study.pipelines.paradigms.perturbation import perturbation_node
@@ -43,6 +44,7 @@ def supervised(
             ["features", f"params:{name}", "params:overrides", "params:trainer", "params:seed"],
             ["weights", "config", "history", "fit_cost"],
             name="fit",
+            tags=[ONE_CORE],
         ),
         Node(
             predict,

@@ -1,0 +1,135 @@
+"""Fits that need one core each, on all cores: they begin before their turn.
+
+A runner takes node after node, and a cell of one seed leaves all cores but one idle. Here the
+functions of such nodes run in processes of their own, and a node whose turn has come waits for its
+result. Loading, saving, hooks and their order stay with the runner. Numbers do not change: these
+networks use one thread wherever they are fitted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+ONE_CORE = "one_core"
+"""Tag of fits whose network gains nothing by a second thread."""
+TRAINER = "params:trainer"
+
+logger = logging.getLogger(__name__)
+
+
+class Ahead:
+    """The tagged nodes of one run.
+
+    Args:
+        stale: What will run.
+        catalog: Where inputs are loaded from, once more than by the runner.
+    """
+
+    def __init__(self, stale: Pipeline, catalog: DataCatalog) -> None:
+        self._stale = stale
+        self._catalog = catalog
+        self._waiting = {node.name: node for node in stale.nodes if ONE_CORE in node.tags}
+        self._begun: dict[str, Iterator[tuple[str, Any]]] = {}
+        self._found: dict[str, Any] = {}
+
+    def pipeline(self) -> Pipeline:
+        """``stale``, its tagged nodes with functions that wait for their results."""
+        if len(self._waiting) <= 1:
+            return self._stale
+        return Pipeline(
+            [
+                node._copy(func=self._turn(node)) if node.name in self._waiting else node
+                for node in self._stale.nodes
+            ]
+        )
+
+    def close(self) -> None:
+        """End what nobody waits for any more."""
+        for results in {id(each): each for each in self._begun.values()}.values():
+            results.close()  # type: ignore[attr-defined]
+
+    def _turn(self, node: Node) -> Callable[..., Any]:
+        def turn(*inputs: Any) -> Any:
+            if node.name not in self._begun:
+                self._begin(node, dict(zip(node.inputs, inputs, strict=True)))
+            if node.name not in self._begun:
+                return node.func(*inputs)
+            while node.name not in self._found:
+                name, result = next(self._begun[node.name])
+                self._found[name] = result
+            result = self._found.pop(node.name)
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        return turn
+
+    def _begin(self, first: Node, loaded: dict[str, Any]) -> None:
+        """Start ``first`` and all of its dataset that could run now, if that uses more cores."""
+        made = self._stale.all_outputs() - set(first.inputs)
+        dataset = _dataset(first)
+        ready = [
+            node
+            for node in self._waiting.values()
+            if _dataset(node) == dataset and not made & set(node.inputs)
+        ]
+        for name in {name for node in ready for name in node.inputs} - set(loaded):
+            loaded[name] = self._catalog.load(name)
+        processes = _processes(first, loaded)
+        chosen = [node for node in ready if _seeds(node, loaded) < processes]
+        if first not in chosen or len(chosen) <= 1:
+            return
+        names = [node.name for node in chosen]
+        logger.info("%d at a time: %s", processes, ", ".join(names))
+        results = _results(chosen, loaded, processes)
+        self._begun |= dict.fromkeys(names, results)
+
+
+def _results(
+    nodes: list[Node], loaded: dict[str, Any], processes: int
+) -> Iterator[tuple[str, Any]]:
+    from multimodal_study.side_by_side import side_by_side
+
+    def work(part: tuple[Callable[..., Any], list[str]]) -> Any:
+        function, names = part
+        try:
+            return function(*(loaded[name] for name in names))
+        except Exception as error:
+            return error
+
+    parts = [(node.func, list(node.inputs)) for node in nodes]
+    made = side_by_side(work, parts, processes)
+    yield from ((node.name, result) for node, result in zip(nodes, made, strict=True))
+
+
+def _dataset(node: Node) -> str:
+    return str(node.name).split(".", maxsplit=1)[0]
+
+
+def _processes(node: Node, loaded: dict[str, Any]) -> int:
+    """Fits at a time on this machine, of a network that gains nothing by threads."""
+    from multimodal_study.hardware import fits_at_a_time
+    from multimodal_study.models.base import FusionModule
+
+    trainer = loaded[TRAINER]
+    features = loaded[f"{_dataset(node)}.features"]
+    return fits_at_a_time(
+        FusionModule, features.modalities, trainer["device"], trainer["processes"]
+    )
+
+
+def _seeds(node: Node, loaded: dict[str, Any]) -> int:
+    """Fits of the cell: the last of budget, parameters and the dataset's overrides that says."""
+    own = [name for name in node.inputs if isinstance(loaded[name], dict) and name != TRAINER]
+    blocks = [loaded[TRAINER]]
+    blocks += [loaded[name].get("trainer", {}) for name in own]
+    for overrides in (loaded[name] for name in own if name.endswith(".overrides")):
+        names = (name.removeprefix("params:") for name in own)
+        blocks += [overrides[name].get("trainer", {}) for name in names if name in overrides]
+    return int([block["seeds"] for block in blocks if "seeds" in block][-1])
