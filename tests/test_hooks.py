@@ -16,6 +16,7 @@ KNOWN = {
     "seed": 42,
     "model": {"lambda": 0.1, "embed_dim": 64},
     "early": {"dropout": 0.1},
+    "trainer": {"seeds": 3},
     "amazon": {"ingest": {"path": None}, "overrides": {}},
 }
 
@@ -27,6 +28,7 @@ KNOWN = {
         {"model": {"lambda": 0.5}},
         {"amazon": {"ingest": {"path": "/data"}}},
         {"amazon": {"overrides": {"early": {"dropout": 0.2}}}},
+        {"amazon": {"overrides": {"early": {"trainer": {"seeds": 1}}}}},
         {},
     ],
 )
@@ -46,6 +48,8 @@ def test_known_parameters_pass(given: dict[str, object]) -> None:
         ({"model": 3}, "that is a group of parameters; set one of model.lambda, model.embed_dim"),
         ({"amazon": {"overrides": {"early": {"dropuot": 1}}}}, "no such parameter"),
         ({"amazon": {"overrides": {"erly": {"dropout": 1}}}}, "no such parameter"),
+        ({"amazon": {"overrides": {"erly": {"trainer": {"seeds": 1}}}}}, "no such parameter"),
+        ({"amazon": {"overrides": {"early": {"trainer": {"sedes": 1}}}}}, "no such parameter"),
         ({"early": {"dropout": {"rate": 1}}}, "no such parameter"),
     ],
 )

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-OVERRIDES = "overrides"
+OVERRIDES, TRAINER = "overrides", "trainer"
 """Key of a dataset's parameters below which those of any paradigm may stand."""
 
 
@@ -95,8 +95,10 @@ def reject_unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 def _exists(path: list[str], known: Mapping[str, Any], value: Any) -> bool:
     if OVERRIDES in path[1:]:
-        # Below a dataset's overrides stand the paradigms' own parameters.
+        # Below a dataset's overrides stand the paradigms' own parameters, or a budget for each.
         path = path[path.index(OVERRIDES) + 1 :]
+        if path[:1] and path[0] in known and path[1:2] == [TRAINER]:
+            path = path[1:]
     group: Any = known
     for place, key in enumerate(path):
         if place and isinstance(group, Mapping) and not group:
