@@ -41,11 +41,24 @@ def ran(
         catalog[f"params:{name}"] = parameters
         catalog[f"toy.{name}.weights"] = JSONDataset(filepath=str(root / f"{name}.json"))
         inputs = ["features", f"params:{name}", "params:overrides", "params:trainer"]
-        node = Node(fit, inputs, "weights", name="fit", tags=[ONE_CORE])
-        everything += instantiate([node], dataset="toy", paradigm=name)
+        catalog[f"toy.{name}.asked"] = JSONDataset(filepath=str(root / f"asked_{name}.json"))
+        nodes = [
+            Node(fit, inputs, "weights", name="fit", tags=[ONE_CORE]),
+            Node(ask, ["features", "weights"], "asked", name="ask", tags=[ONE_CORE]),
+        ]
+        everything += instantiate(nodes, dataset="toy", paradigm=name)
     run = _FreshRun(SequentialRunner(), Ledger(root / "ledger"))
     run(everything, catalog, _create_hook_manager())
+    asked = [catalog.load(f"toy.{name}.asked") for name in cells]
+    assert [each["value"] for each in asked] == [10 * cell["value"] for cell in cells.values()]
+    # What stands below the fits goes ahead too, once they are there, whoever made them.
+    alone = len(cells) == 1 or budget["processes"] == 1
+    assert {each["process"] == os.getpid() for each in asked} == {alone}
     return {name: catalog.load(f"toy.{name}.weights") for name in cells}
+
+
+def ask(features: Any, weights: dict[str, int]) -> dict[str, int]:
+    return {"process": os.getpid(), "value": 10 * weights["value"]}
 
 
 def places(found: dict[str, Any]) -> set[bool]:

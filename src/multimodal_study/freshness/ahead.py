@@ -1,15 +1,15 @@
-"""Fits that need one core each, on all cores: they begin before their turn.
+"""Work of cells that needs one core each, on all cores: it begins before its turn.
 
 A runner takes node after node, and a cell of one seed leaves all cores but one idle. Here the
 functions of such nodes run in processes of their own, and a node whose turn has come waits for its
 result. Loading, saving, hooks and their order stay with the runner. Numbers do not change: these
-networks use one thread wherever they are fitted.
+networks use one thread wherever they run.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from kedro.io import DataCatalog
@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 ONE_CORE = "one_core"
-"""Tag of fits whose network gains nothing by a second thread."""
+"""Tag of what a cell does with a network that gains nothing by a second thread."""
 TRAINER = "params:trainer"
 
 logger = logging.getLogger(__name__)
@@ -29,10 +29,14 @@ class Ahead:
     Args:
         stale: What will run.
         catalog: Where inputs are loaded from, once more than by the runner.
+        finished: Names of the nodes whose outputs have all been saved.
     """
 
-    def __init__(self, stale: Pipeline, catalog: DataCatalog) -> None:
+    def __init__(
+        self, stale: Pipeline, catalog: DataCatalog, finished: Callable[[], Collection[str]]
+    ) -> None:
         self._stale = stale
+        self._finished = finished
         self._catalog = catalog
         self._waiting = {node.name: node for node in stale.nodes if ONE_CORE in node.tags}
         self._begun: dict[str, Iterator[tuple[str, Any]]] = {}
@@ -72,14 +76,21 @@ class Ahead:
 
     def _begin(self, first: Node, loaded: dict[str, Any]) -> None:
         """Start ``first`` and all of its dataset that could run now, if that uses more cores."""
-        made = self._stale.all_outputs() - set(first.inputs)
+        finished = self._finished()
+        unmade = {
+            name for node in self._stale.nodes if node.name not in finished for name in node.outputs
+        } - set(first.inputs)
         dataset = _dataset(first)
         ready = [
             node
-            for node in self._waiting.values()
-            if _dataset(node) == dataset and not made & set(node.inputs)
+            for name, node in self._waiting.items()
+            if name not in finished
+            and name not in self._begun
+            and _dataset(node) == dataset
+            and not unmade & set(node.inputs)
         ]
-        for name in {name for node in ready for name in node.inputs} - set(loaded):
+        needed = {name for node in ready for name in node.inputs} | {TRAINER}
+        for name in needed - set(loaded):
             loaded[name] = self._catalog.load(name)
         processes = _processes(first, loaded)
         chosen = [node for node in ready if _seeds(node, loaded) < processes]
@@ -113,7 +124,7 @@ def _dataset(node: Node) -> str:
 
 
 def _processes(node: Node, loaded: dict[str, Any]) -> int:
-    """Fits at a time on this machine, of a network that gains nothing by threads."""
+    """Cells at a time on this machine, of networks that gain nothing by threads."""
     from multimodal_study.hardware import fits_at_a_time
     from multimodal_study.models.base import FusionModule
 
@@ -125,7 +136,12 @@ def _processes(node: Node, loaded: dict[str, Any]) -> int:
 
 
 def _seeds(node: Node, loaded: dict[str, Any]) -> int:
-    """Fits of the cell: the last of budget, parameters and the dataset's overrides that says."""
+    """Fits of the cell: the last of budget, parameters and the dataset's overrides that says.
+
+    1 for what is no fit: all seeds of the cell are asked one after the other.
+    """
+    if TRAINER not in node.inputs:
+        return 1
     own = [name for name in node.inputs if isinstance(loaded[name], dict) and name != TRAINER]
     blocks = [loaded[TRAINER]]
     blocks += [loaded[name].get("trainer", {}) for name in own]

@@ -97,7 +97,7 @@ class _FreshRun:
         recorder = _Recorder(decided, catalog, self._ledger)
         if hook_manager is not None:
             hook_manager.register(recorder)
-        ahead = Ahead(stale, catalog)
+        ahead = Ahead(stale, catalog, recorder.finished)
         try:
             self._run(ahead.pipeline(), catalog, hook_manager, run_id)
         finally:
@@ -129,6 +129,11 @@ class _Recorder:
             complete = saved == set(node.outputs)
         if complete:
             self.finish(node)
+
+    def finished(self) -> set[str]:
+        """Names of the nodes that have been recorded."""
+        with self._lock:
+            return set(self._recorded)
 
     def finish(self, node: Node) -> None:
         """Record ``node`` unless that was done already."""

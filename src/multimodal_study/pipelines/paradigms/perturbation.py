@@ -7,6 +7,8 @@ from typing import Any
 
 from kedro.pipeline import Node
 
+from multimodal_study.freshness.ahead import ONE_CORE
+
 Load = Callable[[], Any]
 PARAMETERS = ["params:perturbation", "params:seed"]
 OUTPUTS = ["perturbed", "forward_cost"]
@@ -23,7 +25,7 @@ def perturbation_node(load: Load) -> Node:
         return ask(load(), features, weights, config, perturbation, seed)
 
     read = ["features", "weights", "config", *PARAMETERS]
-    return Node(perturb, read, OUTPUTS, name="perturb")
+    return Node(perturb, read, OUTPUTS, name="perturb", tags=[ONE_CORE])
 
 
 def perturbation_node_of_texts(load: Load) -> Node:
