@@ -31,7 +31,7 @@ COMPLETED = re.compile(r"^(\d\d:\d\d:\d\d) .*Completed node: (\S+)", re.MULTILIN
 STARTED = re.compile(r"^(\d\d:\d\d:\d\d) ", re.MULTILINE)
 
 
-def run(clone: Path, pipeline: str) -> dict[str, Any]:
+def run(clone: Path, pipeline: str, params: str) -> dict[str, Any]:
     """One ``kedro run``.
 
     Raises:
@@ -43,6 +43,7 @@ def run(clone: Path, pipeline: str) -> dict[str, Any]:
         "DO_NOT_TRACK": "1",
     }
     command = [sys.executable, "-m", "kedro", "run", f"--pipelines={pipeline}"]
+    command += ["--params", params] if params else []
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         command, cwd=clone, env=environment, capture_output=True, text=True, check=False
@@ -72,17 +73,17 @@ def slowest(log: str, count: int = 8) -> dict[str, int]:
     return dict(sorted(took.items(), key=lambda item: -item[1])[:count])
 
 
-def study(pipeline: str) -> dict[str, Any]:
+def study(pipeline: str, params: str) -> dict[str, Any]:
     """Cold, warm and unchanged, in a clone of the last commit."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         git = shutil.which("git") or "git"
         subprocess.run([git, "clone", "-q", str(ROOT), str(clone)], check=True)
-        found = {"cold": run(clone, pipeline)}
+        found = {"cold": run(clone, pipeline, params)}
         for name in FITTED:
             shutil.rmtree(clone / "data" / name, ignore_errors=True)
-        found["warm"] = run(clone, pipeline)
-        found["unchanged"] = run(clone, pipeline)
+        found["warm"] = run(clone, pipeline, params)
+        found["unchanged"] = run(clone, pipeline, params)
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         return found | {"peak_mb": round(peak / 1024)}
 
@@ -91,15 +92,18 @@ def main() -> None:
     """Measure the pipelines asked for and keep the others' last results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pipelines", nargs="+", help="for example amazon_all fashion_all")
+    parser.add_argument("--params", default="", help="for example trainer.seeds=1")
+    asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for pipeline in parser.parse_args().pipelines:
+    for pipeline in asked.pipelines:
         load = os.getloadavg()[0]
-        results[pipeline] = study(pipeline) | {
+        name = f"{pipeline} {asked.params}".strip()
+        results[name] = study(pipeline, asked.params) | {
             "cores": len(os.sched_getaffinity(0)),
             "load_before": round(load, 1),
             "python": platform.python_version(),
         }
-        print(pipeline, json.dumps(results[pipeline], indent=2))
+        print(name, json.dumps(results[name], indent=2))
         RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
