@@ -12,9 +12,11 @@ import torch
 from scipy.sparse import csr_matrix
 
 from multimodal_study.contract import Features, Modality, Task
+from multimodal_study.data.batches import sparse_rows
 from multimodal_study.data.graph_batches import graph_factory
 from multimodal_study.errors import InputError
 from multimodal_study.models import gnn
+from multimodal_study.models.heterogeneous import entries_of
 from multimodal_study.models.propagation import BipartiteGraph
 
 REGRESSION = Task("rating", "regression", (), "rmse")
@@ -50,15 +52,17 @@ def ratings(task: Task = REGRESSION, n: int = 80, users: int = 9, movies: int = 
             "cluster": [f"u{u}" for u in user],
         }
     )
-    arrays = {
+    arrays: dict[str, Any] = {
         "facts": rng.standard_normal((movies, 3)).astype(np.float32),
         "words": csr_matrix((rng.random((movies, 6)) < 0.5).astype(np.float32)),
+        "genres": (rng.random((movies, 4)) < 0.4).astype(np.float32),
     }
     present = {name: np.ones(movies, dtype=bool) for name in arrays}
-    present["facts"][2] = present["words"][3] = False
+    present["facts"][2] = present["words"][3] = present["genres"][4] = False
     modalities = {
         "facts": Modality("facts", "movie", "numeric", 3, "metadata", "normal", "test"),
         "words": Modality("words", "movie", "words", 6, "text", "multinomial", "test"),
+        "genres": Modality("genres", "movie", "categorical", 4, "metadata", "bernoulli", "test"),
     }
     return Features(arrays, present, examples, modalities, task)
 
@@ -111,9 +115,10 @@ def test_propagation_is_that_of_torch_geometric(layers: int) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-def test_a_rating_is_no_edge_of_the_propagation_that_predicts_it() -> None:
+@pytest.mark.parametrize("propagation", gnn.PROPAGATIONS)
+def test_a_rating_is_no_edge_of_the_propagation_that_predicts_it(propagation: str) -> None:
     features = ratings()
-    network, batch = build(features), batch_of(features, size=5)
+    network, batch = build(features, propagation=propagation), batch_of(features, size=5)
     kept = network.graph.kept(batch.nodes["user"], batch.nodes["movie"], 0.0)
     assert int((~kept).sum()) == 5
     learn(network, batch_of(features), 3)
@@ -172,10 +177,12 @@ def test_biases_of_a_training_row_are_those_of_the_other_rows() -> None:
         np.testing.assert_allclose(found[row], from_user + from_movie, atol=1e-4)
 
 
-@pytest.mark.parametrize("propagation", ["lightgcn", "signed"])
+@pytest.mark.parametrize("propagation", gnn.PROPAGATIONS)
 def test_the_gradient_reaches_every_modality_and_node_vector(propagation: str) -> None:
     features = ratings()
-    network, batch = build(features, propagation=propagation), batch_of(features)
+    network = build(features, propagation=propagation)
+    # The edges of a batch are left out: some must remain.
+    batch = batch_of(features, size=20)
     learn(network, batch, 2)
     network.zero_grad()
     network.loss(batch).backward()  # type: ignore[no-untyped-call]
@@ -191,9 +198,10 @@ def test_it_learns_a_few_ratings_by_heart(task: Task) -> None:
     assert losses[-1] < 0.25 * losses[0]
 
 
-def test_same_seed_same_weights_and_weights_hold_their_graph() -> None:
+@pytest.mark.parametrize("propagation", ["signed", "heterogeneous"])
+def test_same_seed_same_weights_and_weights_hold_their_graph(propagation: str) -> None:
     features = ratings()
-    one, two = build(features, edge_dropout=0.3), build(features, edge_dropout=0.3)
+    one, two = (build(features, edge_dropout=0.3, propagation=propagation) for _ in range(2))
     for network in (one, two):
         torch.manual_seed(1)
         learn(network, batch_of(features), 3)
@@ -205,7 +213,7 @@ def test_same_seed_same_weights_and_weights_hold_their_graph() -> None:
     assert torch.equal(output, one.eval().predict(batch))
     assert joint.shape == (10, PLAIN["embed_dim"] + 1)
     assert {name: h.shape for name, h in again.embed(batch).items()} == {
-        "metadata": (10, 8),
+        "metadata": (10, 16),
         "text": (10, 8),
     }
 
@@ -246,3 +254,31 @@ def test_identity_dropout_acts_in_training_alone() -> None:
         fixed = [network.eval().joint(batch) for _ in range(2)]
     assert not torch.allclose(*drawn)
     torch.testing.assert_close(*fixed)
+
+
+def test_films_say_of_others_that_have_the_same() -> None:
+    """In the heterogeneous graph a trait is a node: what rates a film reaches its like by it."""
+    features = ratings()
+    network = build(features, propagation="heterogeneous", layers=2).eval()
+    learn(network, batch_of(features), 3)
+    network.eval()
+    batch = batch_of(features, "test", 5)
+    before = network.joint(batch)
+    asked = int(batch.nodes["movie"][0])
+    batch.inputs["genres"] = batch.inputs["genres"].clone()
+    others = [film for film in range(14) if film != asked]
+    batch.inputs["genres"][others] = 1 - batch.inputs["genres"][others]
+    assert not torch.allclose(network.joint(batch)[0], before[0])
+    assert set(network.relational.vectors) == {"genres"}
+
+
+def test_entries_of_a_table_are_those_that_are_not_zero() -> None:
+    table = np.array([[0, 1, 0], [0, 0, 0], [2, 0, 3]], dtype=np.float32)
+    there = torch.tensor([True, True, True])
+    assert entries_of(torch.tensor(table), there).tolist() == [[0, 2, 2], [1, 0, 2]]
+    stored = csr_matrix(table)
+    stored.data[0] = 0.0
+    assert entries_of(sparse_rows(stored), there).tolist() == [[2, 2], [0, 2]]
+    there[2] = False
+    assert entries_of(torch.tensor(table), there).tolist() == [[0], [1]]
+    assert entries_of(sparse_rows(stored), there).shape == (2, 0)

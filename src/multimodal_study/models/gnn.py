@@ -10,6 +10,8 @@ starts at 0, so that learning starts from them. By ``propagation``:
 - ``signed``: an edge weighs as much as its rating is above or below mean and biases, in standard
   deviations; a film then says of a person what its rating says (asymmetric SVD, Koren 2008,
   equation 14, in the place of its one step the layers of the graph)
+- ``heterogeneous``: as ``signed``, and films exchange with what they have, every modality of zeros
+  and ones being nodes; each kind of edge has weights (``heterogeneous.py``)
 
 A node without an edge in train has its contents alone: its vector would be what it was before the
 first step, noise. So that the network knows such nodes, ``identity_dropout`` takes the vectors of
@@ -35,8 +37,10 @@ from multimodal_study.models.base import Capability, FusionModule
 from multimodal_study.models.config import FusionConfig, check, check_choice
 from multimodal_study.models.encoders import ModalityEncoders, by_origin
 from multimodal_study.models.heads import Linear, ProportionalOdds, make_head
+from multimodal_study.models.heterogeneous import MOVIE, HeterogeneousGraph, entries_of
 from multimodal_study.models.propagation import BipartiteGraph
 
+PROPAGATIONS = ("lightgcn", "signed", "heterogeneous")
 _INITIAL = 0.1
 """Standard deviation of a node's learned vector before the first step."""
 
@@ -47,7 +51,7 @@ class Config(FusionConfig):
 
     layers: int = 2
     """Steps along the edges."""
-    propagation: Literal["lightgcn", "signed"] = "signed"
+    propagation: Literal["lightgcn", "signed", "heterogeneous"] = "signed"
     edge_dropout: float = 0.1
     """Share of edges that a training step does without, beside those of its own ratings."""
     identity_dropout: float = 0.0
@@ -59,7 +63,7 @@ class Config(FusionConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check("layers", self.layers, 0, 16)
-        check_choice("propagation", self.propagation, ("lightgcn", "signed"))
+        check_choice("propagation", self.propagation, PROPAGATIONS)
         check("edge_dropout", self.edge_dropout, 0.0, 0.95)
         check("identity_dropout", self.identity_dropout, 0.0, 0.95)
         check("damping_user", self.damping_user, 1e-6, 1e6)
@@ -84,6 +88,11 @@ class GraphNetwork(FusionModule):
         if not isinstance(head, Linear | ProportionalOdds):
             raise InputError(f"gnn predicts ratings, the task {task.name!r} is {task.kind}")
         self.head = head
+        self.relational: HeterogeneousGraph | None = None
+        if config.propagation == "heterogeneous":
+            self.relational = HeterogeneousGraph(
+                d, _traits(modalities), config.layers, config.dropout
+            )
         with torch.no_grad():
             self._direction.zero_()
             self._direction[0, d] = 1.0
@@ -131,8 +140,8 @@ class GraphNetwork(FusionModule):
         self.get_buffer("bias_user").copy_(of_user)
         self.get_buffer("bias_movie").copy_(of_movie)
         above = (centred - of_user[user] - of_movie[movie]).float()
-        signed = self.config.propagation == "signed"
-        order = self.graph.connect(user, movie, above if signed else torch.ones_like(above))
+        alike = self.config.propagation == "lightgcn"
+        order = self.graph.connect(user, movie, torch.ones_like(above) if alike else above)
         self.get_buffer("above").copy_(above[order])
         self.encoders.start([_rated(batches[0], user, movie, self.modalities)])
 
@@ -144,12 +153,23 @@ class GraphNetwork(FusionModule):
         kept = self.graph.kept(user, movie, self.config.edge_dropout)
         # Sparse products know no half precision.
         with torch.autocast(inputs[0].device.type, enabled=False):
-            users, movies = self.graph(
-                inputs[0].float(), inputs[1].float(), kept, self.config.layers
-            )
+            users, movies = self._propagated(inputs[0].float(), inputs[1].float(), kept, batch)
         h_user, h_movie = users[user], movies[movie]
         hidden = self.network(torch.cat([h_user, h_movie, h_user * h_movie], dim=1))
         return torch.cat([hidden, self._bias(user, movie)[:, None]], dim=1)
+
+    def _propagated(
+        self, users: Tensor, movies: Tensor, kept: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        if self.relational is None:
+            users, movies = self.graph(users, movies, kept, self.config.layers)
+            return users, movies
+        has = {
+            name: entries_of(batch.inputs[name], batch.present[name])
+            for name in self.relational.vectors
+        }
+        users, movies = self.relational(users, movies, self.graph.edges(kept), has)
+        return users, movies
 
     def _bias(self, user: Tensor, movie: Tensor) -> Tensor:
         """``b_u + b_i`` ``[b]`` of all ratings of train but the pair's own, in deviations.
@@ -204,6 +224,15 @@ class GraphNetwork(FusionModule):
         module._allocate(*(len(state[n]) for n in ("bias_user", "bias_movie", "graph.user")))
         module.load_state_dict(state)
         return module.eval()
+
+
+def _traits(modalities: dict[str, Modality]) -> dict[str, int]:
+    """Modalities of films whose columns are things that a film has or has not."""
+    return {
+        name: item.width
+        for name, item in modalities.items()
+        if item.entity == MOVIE and item.likelihood == "bernoulli"
+    }
 
 
 def _rated(batch: Batch, user: Tensor, movie: Tensor, modalities: dict[str, Modality]) -> Batch:

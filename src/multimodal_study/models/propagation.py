@@ -73,6 +73,11 @@ class BipartiteGraph(nn.Module):
         """
         return propagate(self.matrices(kept), users, movies, layers)
 
+    def edges(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """User and film of the ``kept`` edges, int64 ``[2, k]``, and their weights ``[k]``."""
+        ends = torch.stack([self.get_buffer("user"), self.get_buffer("movie")])
+        return ends[:, kept], self.get_buffer("weight")[kept]
+
     def matrices(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """CSR ``[u, i]`` and its transpose; edges that are not kept have the value 0."""
         user, movie, order = (self.get_buffer(name) for name in ("user", "movie", "by_movie"))
