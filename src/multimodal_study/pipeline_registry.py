@@ -186,6 +186,8 @@ def _explanations(dataset: str) -> Pipeline:
         made += interpretation.attribute(dataset, ATTRIBUTED[dataset])
     if "vilbert" in FITS[dataset]:
         made += interpretation.coattend(dataset)
+    if "transformer" in FITS[dataset]:
+        made += interpretation.relate_tokens(dataset)
     if dataset in DRAWN:
         made += latents.create_pipeline(dataset, Z)
     return made

@@ -192,10 +192,10 @@ def test_lower_layers_learn_slower_and_vectors_do_not_decay(
 
 
 def test_shared_dropout_drops_a_feature_of_all_tokens() -> None:
-    from multimodal_study.models.transformer import _SharedDropout
+    from multimodal_study.models.layers import SharedDropout
 
     torch.manual_seed(0)
-    dropped = _SharedDropout(0.5)(torch.ones(4, 7, 50))
+    dropped = SharedDropout(0.5)(torch.ones(4, 7, 50))
     assert (dropped == dropped[:, :1]).all()
     assert 0.3 < (dropped == 0).float().mean() < 0.7
     assert set(dropped.unique().tolist()) == {0.0, 2.0}

@@ -131,6 +131,19 @@ def tokenise(
     return found
 
 
+def pieces_of(table: pd.DataFrame, config: Mapping[str, Any]) -> list[list[str]]:
+    """Word pieces of every token that :func:`encode_states` makes of the same rows."""
+    from transformers import AutoTokenizer
+
+    model = find_model(str(config["encoder"]))
+    texts = serialise(table, fields_of(table, config.get("fields")))
+    tokens = tokenise(texts, model, int(config["max_tokens"]), config["keep"])
+    tokenizer: Any = AutoTokenizer.from_pretrained(
+        str(model.folder), use_fast=True, local_files_only=True
+    )
+    return [[str(one) for one in tokenizer.convert_ids_to_tokens(ids.tolist())] for ids in tokens]
+
+
 def load_encoder(model: TextModel) -> Any:
     """The pretrained network in float32, without its pooler and without dropout.
 

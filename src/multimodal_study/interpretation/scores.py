@@ -64,9 +64,19 @@ def target_log_odds(network: FusionModule) -> Score:
     """``log p / (1 - p)`` of the class that the batch has as its target, among the candidates."""
 
     def score(batch: Batch) -> Tensor:
-        logits: Tensor = network(batch)
-        own = torch.nn.functional.one_hot(batch.target, logits.shape[1]).bool()
-        others = ~own if batch.candidates is None else ~own & batch.candidates
-        return logits[own] - logits.masked_fill(~others, -torch.inf).logsumexp(1)
+        return own_log_odds(network(batch), batch.target, batch.candidates)
 
     return score
+
+
+def own_log_odds(logits: Tensor, target: Tensor, candidates: Tensor | None = None) -> Tensor:
+    """``log p / (1 - p)`` of the class ``target`` ``[b]``, from logits ``[b, c]``: ``[b]``.
+
+    Args:
+        logits: Of all classes.
+        target: The class explained.
+        candidates: Classes that come into question, bool ``[b, c]``; None: all.
+    """
+    own = torch.nn.functional.one_hot(target, logits.shape[1]).bool()
+    others = ~own if candidates is None else ~own & candidates
+    return logits[own] - logits.masked_fill(~others, -torch.inf).logsumexp(1)

@@ -114,3 +114,18 @@ class Encoder(nn.Module):
             present = present & kept
         h = torch.where(present[:, None], self.project(x), self.placeholder)
         return h if self.deep is None else h + self.deep(h)
+
+
+class SharedDropout(nn.Module):
+    """Dropout with one mask for all tokens of a text: ``[b, t, d]`` to the same."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, states: Tensor) -> Tensor:
+        """Entries of ``states`` that are kept, each token's alike."""
+        if not self.training:
+            return states
+        kept = F.dropout(torch.ones_like(states[:, :1]), self.rate)
+        return states * kept

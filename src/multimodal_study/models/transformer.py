@@ -30,6 +30,7 @@ from multimodal_study.encoders.token_states import Keep, load_encoder, run_layer
 from multimodal_study.models.base import SCALED, Capability, FusionModule
 from multimodal_study.models.config import ClassWeights, check, check_choice
 from multimodal_study.models.heads import make_head
+from multimodal_study.models.layers import SharedDropout
 
 Pooling = Literal["mean", "mean_max", "attention"]
 _ROWS_TOGETHER = 32
@@ -143,6 +144,33 @@ class Transformer(FusionModule):
         output = self._read(joint)
         return self.probabilities(output, batch), joint
 
+    def tokens(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the trained layers start from ``[b, t, d]``, and which tokens are there."""
+        return self._active().states(batch.inputs[SEQUENCE], batch.inputs[LENGTHS])
+
+    def read(self, states: Tensor, mask: Tensor) -> Tensor:
+        """:meth:`forward` from :meth:`tokens`, of some tokens or with other states."""
+        return self._read(self._active().behind(states, mask))
+
+    def attention(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Weights of the trained layers ``[b, l, h, t, t]``: the last axis is what is read."""
+        found: list[Tensor] = []
+        network = self._active()
+        layers: list[Any] = list(network.layers)
+        hooks = [
+            layer.attention.self.register_forward_hook(
+                lambda _, __, output: found.append(output[1])
+            )
+            for layer in layers
+        ]
+        try:
+            network.behind(states, mask)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        b, t = mask.shape
+        return torch.stack(found, dim=1) if found else states.new_zeros(b, 0, 1, t, t)
+
     def _read(self, joint: Tensor) -> Tensor:
         pooled = F.dropout(joint, self.config.dropout, self.training)
         # Half precision would round the probabilities to two digits.
@@ -230,19 +258,23 @@ class _Network(nn.Module):
         self.embeddings = encoder.embeddings if whole else None
         if config.layer_dropout:
             for layer in kept:
-                layer.attention.output.dropout = _SharedDropout(config.layer_dropout)
-                layer.output.dropout = _SharedDropout(config.layer_dropout)
+                layer.attention.output.dropout = SharedDropout(config.layer_dropout)
+                layer.output.dropout = SharedDropout(config.layer_dropout)
         self.pooling = config.pooling
         self.query = nn.Linear(model.width, 1) if config.pooling == "attention" else None
         self.head = make_head(task, model.width * (2 if config.pooling == "mean_max" else 1))
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
         """Pooled vectors ``[b, d]`` of padded states ``[b, t, d]`` or token ids ``[b, t]``."""
+        return self.behind(*self.states(values, lengths))
+
+    def states(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         mask = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
-        if self.embeddings is not None:
-            states = self.embeddings(input_ids=values.long())
-        else:
-            states = values.float()
+        if self.embeddings is None:
+            return values.float(), mask
+        return self.embeddings(input_ids=values.long()), mask
+
+    def behind(self, states: Tensor, mask: Tensor) -> Tensor:
         return self._pool(run_layers(list(self.layers), states, mask).float(), mask)
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -255,17 +287,3 @@ class _Network(nn.Module):
         if self.pooling == "mean":
             return mean
         return torch.cat([mean, states.masked_fill(padding, -torch.inf).amax(1)], dim=1)
-
-
-class _SharedDropout(nn.Module):
-    """Dropout with one mask for all tokens of a text: ``[b, t, d]`` to the same."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        self.rate = rate
-
-    def forward(self, states: Tensor) -> Tensor:
-        if not self.training:
-            return states
-        kept = F.dropout(torch.ones_like(states[:, :1]), self.rate)
-        return states * kept

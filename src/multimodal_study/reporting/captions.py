@@ -31,6 +31,16 @@ TABLES: dict[str, dict[str, str]] = {
 """Tables of a dataset that its page shows, with what they say."""
 
 EXPLANATIONS: dict[str, dict[str, str]] = {
+    "amazon": {
+        "token_relevance": (
+            "Whether words that are said to count do count, for transformer: tokens of a test text "
+            "are taken out (deletion, lower is better) or put in (insertion, higher is better), "
+            "the highest first; areas under the probability of the predicted class. The gain is "
+            "insertion less deletion over a random order. In order: from the first token on. "
+            "Agreement: Spearman's correlation of sizes with integrated gradients over a text's "
+            "tokens. All look through the layers that learnt. Intervals over examples, one seed."
+        ),
+    },
     "fashion": {
         "localisation": (
             "Whether maps point at the region that shows what decides the class, on test pictures "
@@ -182,6 +192,17 @@ FIGURES: dict[str, Shown] = {
 """Figures of every dataset, by their name in the catalogue."""
 
 OWN_FIGURES: dict[str, dict[str, Shown]] = {
+    "amazon": {
+        "token_sheet": Shown(
+            "Words that transformer answers by",
+            "Test reviews as the encoder reads them. Ground: integrated gradients of the predicted "
+            "class, blue for and red against it; bar below: attention rollout. Each by the largest "
+            "of its own text.",
+            "Texts with coloured words. The table token_relevance measures whether such words "
+            "count.",
+            "transformer",
+        ),
+    },
     "fashion": {
         "grad_cam_sheet": Shown(
             "Where paradigms look (Grad-CAM)",

@@ -6,6 +6,7 @@ from multimodal_study.pipelines.interpretation.pipeline import (
     coattend,
     explain,
     interpret,
+    relate_tokens,
 )
 
-__all__ = ["analyse", "attribute", "coattend", "explain", "interpret"]
+__all__ = ["analyse", "attribute", "coattend", "explain", "interpret", "relate_tokens"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,19 +25,25 @@ class Fitted:
     config: Mapping[str, Any]
     features: Features
     """As the paradigm reads them."""
+    sequences: Arrays | None = None
+    """Token states of a paradigm that reads these."""
 
     def cell(self) -> Cell:
         """What makes batches, and networks without weights."""
+        from multimodal_study.data.ragged import ragged_factory
         from multimodal_study.seeds import cell_of
         from multimodal_study.training import TrainerConfig
 
         network, config_class = self.load()
-        return cell_of(
+        cell = cell_of(
             network,
             config_class(**self.config["parameters"]),
             TrainerConfig(**self.config["trainer"]),
             self.features.select(self.config["modalities"]),
         )
+        if self.sequences is None:
+            return cell
+        return replace(cell, batches=ragged_factory(cell.features, self.sequences))
 
     def seeds(self) -> list[int]:
         """Seeds of the saved fits."""

@@ -14,6 +14,7 @@ from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
 from multimodal_study.pipelines.interpretation.networks import Fitted, fitted_cells
 from multimodal_study.pipelines.interpretation.nodes import latent_structure
+from multimodal_study.pipelines.interpretation.tokens import token_relevance
 from multimodal_study.pipelines.paradigms import NETWORKS
 from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
 
@@ -68,6 +69,23 @@ def coattend(dataset: str) -> Pipeline:
     read |= {"coattention": "params:interpretation.coattention", "featurise": "params:featurise"}
     made = ["coattention", "coattention_words", "coattention_sheet"]
     return _placed(dataset, ("vilbert",), coattend, read, made)
+
+
+def relate_tokens(dataset: str) -> Pipeline:
+    """Which words of its texts ``transformer`` answers by on ``dataset``."""
+    load = NETWORKS["transformer"]
+
+    def relate_tokens(features: Any, token_states: Any, **given: Any) -> Any:
+        weights, config = (given[f"transformer_{kind}"] for kind in SAVED)
+        fitted = Fitted(load, weights, config, features, token_states)
+        return token_relevance(
+            features, given["table"], fitted, given["tokens"], given["evaluation"]
+        )
+
+    read = {"features": "features", "table": "table", "token_states": "transformer.token_states"}
+    read |= {"tokens": "params:interpretation.tokens"}
+    made = ["token_relevance", "token_sheet"]
+    return _placed(dataset, ("transformer",), relate_tokens, read, made)
 
 
 def analyse(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:

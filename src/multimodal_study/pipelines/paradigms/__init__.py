@@ -151,6 +151,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "intermediate": _intermediate,
     "vilbert": _vilbert,
     "clip": _clip,
+    "transformer": _transformer,
 }
 """Paradigms that interpretation rebuilds: what imports the network and its ``Config``."""
 
