@@ -169,7 +169,7 @@ def weight_study(studies: Studies, tables: Mapping[str, pd.DataFrame]) -> str:
                 "study": study,
                 "rows": _along(table),
                 "picture": svg(figure),
-                "command": command_of({}, f"{dataset}_lambda"),
+                "command": command_of(study.get("run") or {}, f"{dataset}_lambda"),
             }
         )
     return page("lambda.html.jinja", shown=shown)

@@ -92,8 +92,8 @@ def _mark(axes: Axes, text: MarkedText, places: Sequence[tuple[int, int, int]], 
         # Pale ends of the scale keep the letters readable.
         ground = colours(0.5 + 0.32 * strength)
         axes.add_patch(Rectangle((column, top + line + 0.08), len(piece), 0.74, color=ground, lw=0))
-        height = 0.12 * min(float(text.read[at] / max(tops[1], 1e-12)), 1.0)
-        bar = Rectangle((column, top + line + 0.94 - height), len(piece), height, color=INK, lw=0)
+        height = 0.16 * min(float(text.read[at] / max(tops[1], 1e-12)), 1.0)
+        bar = Rectangle((column, top + line + 0.98 - height), len(piece), height, color=INK, lw=0)
         axes.add_patch(bar)
         axes.text(
             column + len(piece) / 2, top + line + 0.66, piece, fontsize=8, color="black",

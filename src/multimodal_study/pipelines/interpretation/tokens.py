@@ -114,9 +114,8 @@ def _explained(
     baseline = _baseline(fitted, network)
     lengths = next(iter(cell.batches(rows, len(rows), None))).inputs[LENGTHS].numpy()
     ordered = rows[np.argsort(lengths, kind="stable")]
-    random = np.random.default_rng([seed, len(rows)])
-    for batch in cell.batches(ordered, _TOGETHER, None):
-        yield from _of_batch(network, batch, baseline, options, random)
+    for number, batch in enumerate(cell.batches(ordered, _TOGETHER, None)):
+        yield from _of_batch(network, batch, baseline, options, seed + number)
 
 
 def _of_batch(
@@ -124,11 +123,12 @@ def _of_batch(
     batch: Batch,
     baseline: torch.Tensor,
     options: dict[str, Any],
-    random: np.random.Generator,
+    seed: int,
 ) -> Iterator[Explained]:
     import torch
 
     from multimodal_study.interpretation import token_relevance as relevance
+    from multimodal_study.interpretation.faithfulness import ranks
 
     with torch.no_grad():
         states, mask = network.tokens(batch)
@@ -143,9 +143,10 @@ def _of_batch(
     }
     areas: dict[str, tuple[Array, Array]] = {}
     if network.task.classes:
-        orders: dict[str, Array] = {name: -value for name, value in values.items()}
+        # Ties go in random order: an explainer that knows no difference is random.
+        orders = {name: ranks(value[:, None], seed)[:, 0] for name, value in values.items()}
         orders[FIRST] = np.broadcast_to(np.arange(mask.shape[1]), mask.shape)
-        orders[RANDOM] = random.random(mask.shape)
+        orders[RANDOM] = ranks(np.zeros((len(mask), 1, mask.shape[1])), seed)[:, 0]
         areas = {
             name: relevance.areas_under(
                 score, states, mask, _ends(mask), order, options["curve_steps"]

@@ -26,8 +26,16 @@ def create_pipeline(dataset: str) -> Pipeline:
         parameters = merged(["mvae", "hybrid"], [mvae, hybrid], overrides)
         return nodes.study(features, parameters, trainer, grid, evaluation, seed)
 
-    def recommend(features: Any, table: Any, comparisons: Any, grid: dict[str, Any]) -> Any:
-        return nodes.recommend(table, comparisons, grid, features.task.decides)
+    def recommend(
+        features: Any,
+        table: Any,
+        comparisons: Any,
+        grid: dict[str, Any],
+        run_record: dict[str, Any],
+    ) -> Any:
+        found = nodes.recommend(table, comparisons, grid, features.task.decides)
+        # The page says how to make it again.
+        return found | {"run": {key: run_record.get(key) for key in ("environment", "parameters")}}
 
     template = Pipeline(
         [
@@ -48,7 +56,10 @@ def create_pipeline(dataset: str) -> Pipeline:
             ),
             Node(
                 recommend,
-                ["features", "lambda_table", "lambda_comparisons", "params:lambda_study"],
+                [
+                    *["features", "lambda_table", "lambda_comparisons"],
+                    *["params:lambda_study", "run_record"],
+                ],
                 "lambda_summary",
                 name="lambda_recommend",
             ),
@@ -64,7 +75,7 @@ def create_pipeline(dataset: str) -> Pipeline:
     return Pipeline(
         template,
         namespace=dataset,
-        inputs={"features": f"{dataset}.features"},
+        inputs={"features": f"{dataset}.features", "run_record": "run_record"},
         parameters={**shared, "params:overrides": f"params:{dataset}.overrides"},
         tags={dataset, "lambda"},
     )
