@@ -110,6 +110,7 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
 ATTRIBUTED: dict[str, tuple[str, ...]] = {
     "amazon": ("early", "late", "intermediate"),
     "fashion": ("early", "late", "intermediate", "vilbert"),
+    "movielens": ("early", "late", "intermediate"),
 }
 """Datasets and paradigms whose answers are divided among the modalities."""
 
@@ -188,6 +189,8 @@ def _explanations(dataset: str) -> Pipeline:
         made += interpretation.coattend(dataset)
     if "transformer" in FITS[dataset]:
         made += interpretation.relate_tokens(dataset)
+    if "gnn" in FITS[dataset]:
+        made += interpretation.follow_edges(dataset)
     if dataset in DRAWN:
         made += latents.create_pipeline(dataset, Z)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,11 @@ def test_a_product_is_shared_and_more_points_miss_less() -> None:
 
 @pytest.fixture(scope="module")
 def fitted(tiny_features: Any, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
-    features = tiny_features("multiclass", 80)
-    trainer = {**TRAINER, "checkpoints": str(tmp_path_factory.mktemp("fits"))}
+    return fit(tiny_features("multiclass", 80), tmp_path_factory.mktemp("fits"))
+
+
+def fit(features: Any, folder: Path) -> Fitted:
+    trainer = {**TRAINER, "checkpoints": str(folder)}
     cell = cell_of(
         early.EarlyFusion, early.Config(**PARAMETERS), TrainerConfig(**trainer), features
     )
@@ -107,11 +111,9 @@ def test_shares_of_the_modalities_add_up_to_the_answer(fitted: Fitted) -> None:
     assert (rows["seeds"] == 2).all() and (rows["examples"] == 8).all()
 
 
-def test_terms_of_a_bag_without_names_are_not_listed(fitted: Fitted, tiny_features: Any) -> None:
+def test_terms_of_a_bag_without_names_are_not_listed(fitted: Fitted) -> None:
     _, terms = attributions(fitted.features, {"early": fitted}, OPTIONS, EVALUATION)
     assert terms.empty and list(terms.columns) == TERMS
-    table, _ = attributions(tiny_features("regression"), {"early": fitted}, OPTIONS, EVALUATION)
-    assert table.empty
     with pytest.raises(InputError, match=r"attributions\.steps is 0"):
         attributions(fitted.features, {}, {**OPTIONS, "steps": 0}, EVALUATION)
 
@@ -133,3 +135,19 @@ def test_the_word_that_decides_speaks_most(fitted: Fitted) -> None:
     assert (terms["attribution"] > 0).all()
     ordered = terms.groupby("class")["attribution"].is_monotonic_decreasing
     assert ordered.all()
+
+
+def test_what_a_regression_predicts_is_divided_too(tiny_features: Any, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    features = tiny_features("regression", 80)
+    width = features.modalities["words"].width
+    named = replace(features.modalities["words"], columns=tuple(f"w{i}" for i in range(width)))
+    fitted = fit(replace(features, modalities={**features.modalities, "words": named}), tmp_path)
+    table, terms = attributions(fitted.features, {"early": fitted}, OPTIONS, EVALUATION)
+    rows = table.set_index("part")
+    assert rows.loc[["text", "words", "metadata"], "share"].sum() == pytest.approx(1.0)
+    assert (rows["missed"] < 0.02).all()
+    signs = {"raises the prediction": 1.0, "lowers the prediction": -1.0}
+    assert set(terms["class"]) <= set(signs) and len(terms)
+    assert (terms["attribution"] * terms["class"].map(signs) > 0).all()

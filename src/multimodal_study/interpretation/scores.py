@@ -80,3 +80,12 @@ def own_log_odds(logits: Tensor, target: Tensor, candidates: Tensor | None = Non
     own = torch.nn.functional.one_hot(target, logits.shape[1]).bool()
     others = ~own if candidates is None else ~own & candidates
     return logits[own] - logits.masked_fill(~others, -torch.inf).logsumexp(1)
+
+
+def prediction(network: FusionModule) -> Score:
+    """What a network of a regression predicts, in the unit of the target."""
+
+    def score(batch: Batch) -> Tensor:
+        return network.predict(batch)[:, 0]
+
+    return score

@@ -148,12 +148,22 @@ class GraphNetwork(FusionModule):
     def joint(self, batch: Batch) -> Tensor:
         """``[f([h_u; h_i; h_u * h_i]); b_u + b_i]``, ``[b, d + 1]``, biases in deviations."""
         user, movie = (batch.nodes[name] for name in self.nodes)
-        encoded = self.encoders(batch)
-        inputs = [self._node(name, encoded) for name in self.nodes]
+        users, movies = self.inputs(batch)
         kept = self.graph.kept(user, movie, self.config.edge_dropout)
         # Sparse products know no half precision.
-        with torch.autocast(inputs[0].device.type, enabled=False):
-            users, movies = self._propagated(inputs[0].float(), inputs[1].float(), kept, batch)
+        with torch.autocast(users.device.type, enabled=False):
+            users, movies = self._propagated(users.float(), movies.float(), kept, batch)
+        return self.paired(users, movies, batch)
+
+    def inputs(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What all users ``[u, d]`` and films ``[i, d]`` enter the graph with."""
+        encoded = self.encoders(batch)
+        user, movie = (self._node(name, encoded) for name in self.nodes)
+        return user, movie
+
+    def paired(self, users: Tensor, movies: Tensor, batch: Batch) -> Tensor:
+        """:meth:`joint` from what propagation makes of all users and films."""
+        user, movie = (batch.nodes[name] for name in self.nodes)
         h_user, h_movie = users[user], movies[movie]
         hidden = self.network(torch.cat([h_user, h_movie, h_user * h_movie], dim=1))
         return torch.cat([hidden, self._bias(user, movie)[:, None]], dim=1)
@@ -164,11 +174,26 @@ class GraphNetwork(FusionModule):
         if self.relational is None:
             users, movies = self.graph(users, movies, kept, self.config.layers)
             return users, movies
+        return self._related(users, movies, self.graph.edges(kept), batch)
+
+    def along(
+        self, weight: Tensor, kept: Tensor, users: Tensor, movies: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """Propagation along edges of other weights ``[e]``, which have a gradient too."""
+        if self.relational is None:
+            return self.graph.along(weight, kept, users, movies, self.config.layers)
+        ends, _ = self.graph.edges(kept)
+        return self._related(users, movies, (ends, weight[kept]), batch)
+
+    def _related(
+        self, users: Tensor, movies: Tensor, rated: tuple[Tensor, Tensor], batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        assert self.relational is not None  # noqa: S101  # for the type checker
         has = {
             name: entries_of(batch.inputs[name], batch.present[name])
             for name in self.relational.vectors
         }
-        users, movies = self.relational(users, movies, self.graph.edges(kept), has)
+        users, movies = self.relational(users, movies, rated, has)
         return users, movies
 
     def _bias(self, user: Tensor, movie: Tensor) -> Tensor:

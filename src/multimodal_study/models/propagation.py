@@ -81,17 +81,36 @@ class BipartiteGraph(nn.Module):
     def matrices(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """CSR ``[u, i]`` and its transpose; edges that are not kept have the value 0."""
         user, movie, order = (self.get_buffer(name) for name in ("user", "movie", "by_movie"))
-        count = kept.to(self.get_buffer("weight").dtype)
-        degrees = [
-            count.new_zeros(size).index_add(0, end, count).clamp_min(1.0)
-            for size, end in zip(self.sizes, (user, movie), strict=True)
-        ]
-        scale = (degrees[0][user] * degrees[1][movie]).rsqrt()
-        value = count * self.get_buffer("weight") * scale
+        value = self._scaled(self.get_buffer("weight"), kept)
         return (
             _csr(user, movie, value, self.sizes),
             _csr(movie[order], user[order], value[order], self.sizes[::-1]),
         )
+
+    def along(
+        self, weight: Tensor, kept: Tensor, users: Tensor, movies: Tensor, layers: int
+    ) -> tuple[Tensor, Tensor]:
+        """:meth:`forward` along edges of other weights ``[e]``, which have a gradient too."""
+        user, movie = self.get_buffer("user"), self.get_buffer("movie")
+        value = self._scaled(weight, kept)[:, None]
+        sums = users, movies
+        for _ in range(layers):
+            users, movies = (
+                torch.zeros_like(users).index_add(0, user, value * movies[movie]),
+                torch.zeros_like(movies).index_add(0, movie, value * users[user]),
+            )
+            sums = sums[0] + users, sums[1] + movies
+        return sums[0] / (layers + 1), sums[1] / (layers + 1)
+
+    def _scaled(self, weight: Tensor, kept: Tensor) -> Tensor:
+        """Weights over the root of both degrees, 0 for edges that are not kept: ``[e]``."""
+        count = kept.to(weight.dtype)
+        ends = self.get_buffer("user"), self.get_buffer("movie")
+        degrees = [
+            count.new_zeros(size).index_add(0, end, count).clamp_min(1.0)
+            for size, end in zip(self.sizes, ends, strict=True)
+        ]
+        return count * weight * (degrees[0][ends[0]] * degrees[1][ends[1]]).rsqrt()
 
     def _pair(self, user: Tensor, movie: Tensor) -> Tensor:
         return user * self.sizes[1] + movie

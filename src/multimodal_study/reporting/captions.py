@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multimodal_study.reporting.explanation_captions import ATTRIBUTIONS, EXPLANATIONS
 from multimodal_study.reporting.shown import Shown
 
 TABLES: dict[str, dict[str, str]] = {
@@ -29,52 +30,6 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 """Tables of a dataset that its page shows, with what they say."""
-
-EXPLANATIONS: dict[str, dict[str, str]] = {
-    "amazon": {
-        "token_relevance": (
-            "Whether words that are said to count do count, for transformer: tokens of a test text "
-            "are taken out (deletion, lower is better) or put in (insertion, higher is better), "
-            "the highest first; areas under the probability of the predicted class. The gain is "
-            "insertion less deletion over a random order. In order: from the first token on. "
-            "Agreement: Spearman's correlation of sizes with integrated gradients over a text's "
-            "tokens. All look through the layers that learnt. Intervals over examples, one seed."
-        ),
-    },
-    "fashion": {
-        "localisation": (
-            "Whether maps point at the region that shows what decides the class, on test pictures "
-            "that a paradigm classifies rightly; described: at what the text speaks of, for the "
-            "match of picture and text. Pointing: the highest point lies in the region or within "
-            "the margin; mass: share of the map in the region. Random and constant maps cannot "
-            "know, centre always points at the middle, scrambled is Grad-CAM of the network "
-            "without what it learnt. Blind: the better of random and constant on the same "
-            "questions; the gain is over it. Means over seeds; intervals over examples."
-        ),
-        "explanation_tests": (
-            "Tests of the same maps without ground truth. Areas under the curves of deletion "
-            "(lower is better) and insertion (higher is better) of cells of the picture, for the "
-            "probability of the class against those that it is told from; the gain is that of "
-            "insertion less deletion over a random order, which is also that of a constant map. "
-            "The correlation is that of Grad-CAM with Grad-CAM of the scrambled network: 1 for "
-            "maps that ignore what was learnt."
-        ),
-        "coattention": (
-            "Whether what one stream of vilbert reads of the other is what counts: Spearman's "
-            "correlation of the weights of a stream's own token with gradient times input, over "
-            "the positions of an example; mean over seeds, intervals over examples. Of another: "
-            "the same with what it reads in another example; the gain is over it."
-        ),
-        "disentanglement": (
-            "Whether single latents stand for single factors: mutual information gap (Chen 2018), "
-            "separated attribute predictability (Kumar 2018), disentanglement, completeness and "
-            "informativeness (Eastwood & Williams 2018), each from 0 to 1; fitted on train, scored "
-            "on validation and test, mean over fits. Random codes say what chance is; principal "
-            "components of the same features are the baseline. Intervals cover the choice of items."
-        ),
-    },
-}
-"""Tables of a dataset that `<dataset>_interpretation` adds, with what they say."""
 
 INTERPRETED: dict[str, str] = {
     "latent_structure": (
@@ -159,21 +114,6 @@ PERTURBED: dict[str, str] = {
 """Tables from fitted networks that are asked with worse inputs, with what they say."""
 
 
-ATTRIBUTIONS: dict[str, str] = {
-    "attributions": (
-        "What each modality does for the answer, by integrated gradients of the log odds of the "
-        "predicted class, from the mean of train (no words) to the example. Share: of the sizes of "
-        "the modalities' sums; towards: the sum itself, nats; missed: what the sums lack of the "
-        "whole change, as a share of it, 0 if exact. Means over seeds, intervals over examples."
-    ),
-    "top_terms": (
-        "Words of the bag of words that speak most for a class, by the same attributions: nats per "
-        "example that is predicted so, all seeds."
-    ),
-}
-"""Tables of :data:`ATTRIBUTED` datasets, with what they say."""
-
-
 FIGURES: dict[str, Shown] = {
     "robustness_figure": Shown(
         "Robustness",
@@ -192,6 +132,15 @@ FIGURES: dict[str, Shown] = {
 """Figures of every dataset, by their name in the catalogue."""
 
 OWN_FIGURES: dict[str, dict[str, Shown]] = {
+    "movielens": {
+        "edge_sheet": Shown(
+            "Ratings that gnn answers by",
+            "Test ratings and the ratings of train that decide what gnn predicts of them, by "
+            "integrated gradients of edges; bars to the right raise it.",
+            "Panels of bars, a rating each. The table edge_tests measures whether they count.",
+            "gnn",
+        ),
+    },
     "amazon": {
         "token_sheet": Shown(
             "Words that transformer answers by",

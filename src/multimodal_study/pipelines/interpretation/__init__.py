@@ -5,8 +5,17 @@ from multimodal_study.pipelines.interpretation.pipeline import (
     attribute,
     coattend,
     explain,
+    follow_edges,
     interpret,
     relate_tokens,
 )
 
-__all__ = ["analyse", "attribute", "coattend", "explain", "interpret", "relate_tokens"]
+__all__ = [
+    "analyse",
+    "attribute",
+    "coattend",
+    "explain",
+    "follow_edges",
+    "interpret",
+    "relate_tokens",
+]

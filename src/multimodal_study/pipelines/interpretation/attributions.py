@@ -38,8 +38,8 @@ def attributions(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Integrated gradients of every modality, on a sample of test examples.
 
-    Explained are the log odds of the predicted class; the baseline is the mean of train, for a bag
-    of words the empty one.
+    Explained are the log odds of the predicted class, or what a regression predicts; the baseline
+    is the mean of train, for a bag of words the empty one.
 
     Args:
         features: Of the dataset.
@@ -51,9 +51,9 @@ def attributions(
         A row per paradigm and part, the columns are :data:`ATTRIBUTIONS`; and the terms of bags of
         words that speak most for each class, the columns are :data:`TERMS`. A part is a modality,
         or all modalities of an origin. ``share`` is ``|A| / sum |A|`` of the modalities' sums
-        ``A``, ``towards`` the sum itself in nats, ``missed`` the mean distance of all sums to what
-        they should add up to, as a share of its mean size. Means over seeds, intervals over
-        examples. No row for a regression.
+        ``A``, ``towards`` the sum itself in nats or the unit of the prediction, ``missed`` the mean
+        distance of all sums to what they should add up to, as a share of its mean size. Means over
+        seeds, intervals over examples. A regression has the terms that raise and lower most what is predicted.
 
     Raises:
         InputError: An option is out of range.
@@ -63,7 +63,7 @@ def attributions(
     check_counts("attributions", options, ("examples", "steps", "terms"))
     resampling = resampling_of(evaluation)
     rows = features.rows("test")
-    if not features.task.classes or not len(rows):
+    if not len(rows):
         return pd.DataFrame(columns=ATTRIBUTIONS), pd.DataFrame(columns=TERMS)
     if len(rows) > options["examples"]:
         random = np.random.default_rng(resampling.seed)
@@ -85,7 +85,7 @@ def _attributed(
     from scipy.sparse import csr_matrix, vstack
 
     from multimodal_study.interpretation.attributions import integrated_gradients
-    from multimodal_study.interpretation.scores import target_log_odds
+    from multimodal_study.interpretation.scores import prediction, target_log_odds
 
     cell = fitted.cell()
     baseline = _baseline(cell.features)
@@ -93,9 +93,12 @@ def _attributed(
     parts: dict[str, list[Array]] = {}
     words: list[Any] = []
     for batch in cell.batches(rows, _TOGETHER, None):
-        with torch.no_grad():
-            batch.target = network.predict(batch).argmax(1)
-        found = integrated_gradients(target_log_odds(network), batch, baseline, options["steps"])
+        score = prediction(network)
+        if network.task.classes:
+            with torch.no_grad():
+                batch.target = network.predict(batch).argmax(1)
+            score = target_log_odds(network)
+        found = integrated_gradients(score, batch, baseline, options["steps"])
         own = {**found.sums(), _CHANGE: found.change, _MISSED: found.missed()}
         for name, value in {**own, _PREDICTED: batch.target}.items():
             parts.setdefault(name, []).append(value.numpy())
@@ -164,17 +167,23 @@ def _terms(fitted: Fitted, found: list[dict[str, Any]], count: int) -> list[dict
     bags = [item for item in fitted.cell().features.modalities.values() if item.kind == "words"]
     if not bags or not bags[0].columns or not all(_WORDS in one for one in found):
         return []
+    columns, classes = bags[0].columns, fitted.features.task.classes
     rows = []
-    for number, label in enumerate(fitted.features.task.classes):
-        total, examples = np.zeros(len(bags[0].columns)), 0
+    for number, label in enumerate(classes or (RAISES, LOWERS)):
+        total, examples = np.zeros(len(columns)), 0
         for one in found:
-            chosen = one[_PREDICTED] == number
+            chosen = one[_PREDICTED] == number if classes else slice(None)
             total += np.asarray(one[_WORDS][chosen].sum(0)).ravel()
-            examples += int(chosen.sum())
-        best = np.argsort(-total, kind="stable")[:count]
+            examples += len(one[_PREDICTED][chosen])
+        sign = -1.0 if label == LOWERS and not classes else 1.0
+        best = np.argsort(-sign * total, kind="stable")[:count]
         for rank, column in enumerate(best, start=1):
-            if total[column] > 0:
-                term = {"class": label, "rank": rank, "term": bags[0].columns[column]}
+            if sign * total[column] > 0:
+                term = {"class": label, "rank": rank, "term": columns[column]}
                 value = total[column] / examples
                 rows.append({**term, "attribution": float(value), "examples": examples})
     return rows
+
+
+RAISES, LOWERS = "raises the prediction", "lowers the prediction"
+"""Stand for classes in the terms of a regression."""

@@ -9,6 +9,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.interpretation.attributions import attributions
 from multimodal_study.pipelines.interpretation.coattention import coattention
+from multimodal_study.pipelines.interpretation.edges import graph_attributions
 from multimodal_study.pipelines.interpretation.errors import errors
 from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
@@ -69,6 +70,20 @@ def coattend(dataset: str) -> Pipeline:
     read |= {"coattention": "params:interpretation.coattention", "featurise": "params:featurise"}
     made = ["coattention", "coattention_words", "coattention_sheet"]
     return _placed(dataset, ("vilbert",), coattend, read, made)
+
+
+def follow_edges(dataset: str) -> Pipeline:
+    """Which ratings ``gnn`` answers by on ``dataset``."""
+    rebuild = _rebuild(("gnn",))
+
+    def follow_edges(features: Any, **given: Any) -> Any:
+        fitted = rebuild({**given, "features": features})["gnn"]
+        chosen = given["edges"], given["evaluation"]
+        return graph_attributions(features, given["table"], fitted, *chosen)
+
+    read = {"features": "features", "table": "table", "edges": "params:interpretation.edges"}
+    made = ["graph_attributions", "edge_tests", "edge_sheet"]
+    return _placed(dataset, ("gnn",), follow_edges, read, made)
 
 
 def relate_tokens(dataset: str) -> Pipeline:

@@ -152,6 +152,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "vilbert": _vilbert,
     "clip": _clip,
     "transformer": _transformer,
+    "gnn": _gnn,
 }
 """Paradigms that interpretation rebuilds: what imports the network and its ``Config``."""
 
