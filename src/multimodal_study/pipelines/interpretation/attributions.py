@@ -53,7 +53,8 @@ def attributions(
         or all modalities of an origin. ``share`` is ``|A| / sum |A|`` of the modalities' sums
         ``A``, ``towards`` the sum itself in nats or the unit of the prediction, ``missed`` the mean
         distance of all sums to what they should add up to, as a share of its mean size. Means over
-        seeds, intervals over examples. A regression has the terms that raise and lower most what is predicted.
+        seeds, intervals over examples. A regression has the terms that raise and lower most what is
+        predicted.
 
     Raises:
         InputError: An option is out of range.
