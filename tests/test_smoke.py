@@ -54,7 +54,7 @@ def run(project: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def study(run: Callable[..., None], project: Path) -> Path:
-    run(pipeline_names=["__default__", "movielens_all"])
+    run(pipeline_names=["__default__", "movielens_interpretation"])
     return project
 
 
