@@ -54,7 +54,8 @@ EXPLANATIONS: dict[str, dict[str, str]] = {
         ),
         "edge_tests": (
             "Whether these ratings count: how far a prediction moves without the strongest of "
-            "them, and without as many at random within reach; the gain is over the latter."
+            "them, and without as many at random of the same person's and film's; the gain is over "
+            "the latter."
         ),
     },
 }

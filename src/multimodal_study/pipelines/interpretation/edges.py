@@ -71,7 +71,7 @@ def graph_attributions(
         Shares of the edges by where they lie, the columns are :data:`GRAPH_PARTS`: ``share`` of the
         sizes of all attributions, ``towards`` their sum in the unit of the rating, ``missed`` what
         all of them lack of the change, as a share of it. Then how far predictions move without the
-        strongest edges and without others at random within reach, :data:`EDGE_TESTS`. And the
+        strongest edges and without as many of the pair's at random, :data:`EDGE_TESTS`. And the
         strongest edges of some examples.
 
     Raises:
@@ -117,7 +117,9 @@ def _rated(fitted: Fitted, rows: Array, options: dict[str, Any], seed: int) -> I
         own = user[edges] == int(batch.nodes["user"][0])
         others = movie[edges] == int(batch.nodes["movie"][0])
         strongest = edges[np.argsort(-np.abs(parts.attribution), kind="stable")[:count]]
-        drawn = [random.choice(edges, count, replace=False) for _ in range(_DRAWS if count else 0)]
+        near = edges[own | others]
+        pool = near if len(near) >= count else edges
+        drawn = [random.choice(pool, count, replace=False) for _ in range(_DRAWS if count else 0)]
         moved = np.abs(without_edges(network, batch, [strongest, *drawn]) - parts.predicted)
         changes = {STRONGEST: float(moved[0]), RANDOM: float(moved[1:].mean()) if count else 0.0}
         kind = np.where(own, OWN, np.where(others, OTHERS, FURTHER))
