@@ -97,10 +97,11 @@ def relate_tokens(dataset: str) -> Pipeline:
             features, given["table"], fitted, given["tokens"], given["evaluation"]
         )
 
-    read = {"features": "features", "table": "table", "token_states": "transformer.token_states"}
+    read = {"features": "features", "table": "table", "token_states": "token_states"}
     read |= {"tokens": "params:interpretation.tokens"}
     made = ["token_relevance", "token_sheet"]
-    return _placed(dataset, ("transformer",), relate_tokens, read, made)
+    own = {"token_states": f"{dataset}.transformer.token_states"}
+    return _placed(dataset, ("transformer",), relate_tokens, read, made, own)
 
 
 def analyse(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
@@ -173,14 +174,18 @@ def _rebuild(paradigms: tuple[str, ...]) -> Callable[[dict[str, Any]], dict[str,
     return rebuild
 
 
-def _placed(
+def _placed(  # noqa: PLR0917
     dataset: str,
     paradigms: tuple[str, ...],
     function: Callable[..., Any],
     read: dict[str, str],
     made: list[str],
+    own: dict[str, str] | None = None,
 ) -> Pipeline:
-    """A node that reads what cells saved, as a part of the namespace ``dataset``."""
+    """A node that reads what cells saved, as a part of the namespace ``dataset``.
+
+    ``own`` are inputs that are not the dataset's, by the name in ``read``.
+    """
     saved = [(name, kind) for name in paradigms for kind in SAVED]
     cells = {f"{name}_{kind}": f"{dataset}.{name}.{kind}" for name, kind in saved}
     read = {**read, **{name: name for name in cells}, **EVALUATION}
@@ -191,7 +196,7 @@ def _placed(
     return Pipeline(
         [Node(function, read, made, name=function.__name__)],
         namespace=dataset,
-        inputs={**free, **cells},
+        inputs={**free, **cells, **(own or {})},
         parameters=parameters - set(OWN),
         tags={dataset, "interpretation"},
     )
