@@ -10,7 +10,7 @@ import numpy as np
 
 from multimodal_study.contract import SEQUENCES, Features
 from multimodal_study.pipelines.evaluation.settings import resampling_of
-from multimodal_study.pipelines.interpretation.options import check_counts
+from multimodal_study.pipelines.interpretation.options import check_counts, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,9 +66,7 @@ def attributions(
     rows = features.rows("test")
     if not len(rows):
         return pd.DataFrame(columns=ATTRIBUTIONS), pd.DataFrame(columns=TERMS)
-    if len(rows) > options["examples"]:
-        random = np.random.default_rng(resampling.seed)
-        rows = np.sort(random.choice(rows, options["examples"], replace=False))
+    rows = sampled(rows, options["examples"], resampling.seed)
     table: list[dict[str, Any]] = []
     terms: list[dict[str, Any]] = []
     for name, fitted in cells.items():

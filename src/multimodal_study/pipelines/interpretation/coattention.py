@@ -12,7 +12,7 @@ import numpy as np
 from multimodal_study.contract import Features
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.interpretation.localisation import ABOVE, BELOW, NOISE
-from multimodal_study.pipelines.interpretation.options import check_counts
+from multimodal_study.pipelines.interpretation.options import check_counts, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,9 +86,7 @@ def coattention(  # noqa: PLR0917
         empty = (pd.DataFrame(columns=COATTENTION), pd.DataFrame(columns=WORDS))
         return (*empty, contact_sheet([]))
     resampling = resampling_of(evaluation)
-    if len(rows) > options["examples"]:
-        random = np.random.default_rng(resampling.seed)
-        rows = np.sort(random.choice(rows, options["examples"], replace=False))
+    rows = sampled(rows, options["examples"], resampling.seed)
     seeds = [_streams(fitted, network, rows, names) for network in fitted.networks()]
     pieces = _pieces(features, table, rows, tokens)
     board = _agreements(features, rows, seeds, pieces, resampling)

@@ -10,7 +10,7 @@ import numpy as np
 
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.interpretation.localisation import ABOVE, BELOW, NOISE
-from multimodal_study.pipelines.interpretation.options import check_counts
+from multimodal_study.pipelines.interpretation.options import check_counts, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,9 +84,7 @@ def graph_attributions(
     check_counts("edges", options, ("examples", "steps", "removed", "sheet_rows"))
     resampling = resampling_of(evaluation)
     rows = features.rows("test")
-    if len(rows) > options["examples"]:
-        random = np.random.default_rng(resampling.seed)
-        rows = np.sort(random.choice(rows, options["examples"], replace=False))
+    rows = sampled(rows, options["examples"], resampling.seed)
     if not len(rows):
         return pd.DataFrame(columns=GRAPH_PARTS), pd.DataFrame(columns=EDGE_TESTS), edge_sheet([])
     found = list(_rated(fitted, rows, options, resampling.seed))

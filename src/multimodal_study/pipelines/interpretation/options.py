@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from multimodal_study.errors import InputError
+
+Array = np.ndarray[Any, Any]
+
+
+def sampled(rows: Array, limit: int, seed: int) -> Array:
+    """``rows`` ``[n]`` in their order, of more than ``limit`` a seeded sample."""
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
 
 
 def check_counts(block: str, options: dict[str, Any], names: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from multimodal_study.pipelines.evaluation.settings import resampling_of
 from multimodal_study.pipelines.interpretation.localisation import ABOVE, BELOW, NOISE
-from multimodal_study.pipelines.interpretation.options import check_counts
+from multimodal_study.pipelines.interpretation.options import check_counts, sampled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,9 +86,7 @@ def token_relevance(
     check_counts("tokens", options, ("examples", "steps", "curve_steps", "sheet_rows"))
     resampling = resampling_of(evaluation)
     rows = features.rows("test")
-    if len(rows) > options["examples"]:
-        random = np.random.default_rng(resampling.seed)
-        rows = np.sort(random.choice(rows, options["examples"], replace=False))
+    rows = sampled(rows, options["examples"], resampling.seed)
     if not len(rows):
         return pd.DataFrame(columns=RELEVANCE), token_sheet([])
     found = list(_explained(fitted, rows, options, resampling.seed))
