@@ -128,4 +128,4 @@ def test_lists_are_made_by_themselves_or_with_everything() -> None:
         for name, pipeline in registry.items()
         if any(node.name == "movielens.ranking" for node in pipeline.nodes)
     }
-    assert having == {"movielens_ranking", "movielens_all"}
+    assert having == {"movielens_ranking", "movielens_all", "movielens_interpretation"}
