@@ -27,6 +27,7 @@ from tqdm import tqdm
 from multimodal_study.contract import Features
 from multimodal_study.data.batches import FeatureBatches
 from multimodal_study.data.cost import Cost
+from multimodal_study.data.gallery import entity_rows, reads_pair
 from multimodal_study.data.graph_batches import graph_factory
 from multimodal_study.data.predictions import evaluated_rows, predictions_table
 from multimodal_study.freshness.code import code_digest
@@ -136,11 +137,12 @@ def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, di
     Returns:
         The predictions table; ``rows`` ``[n]`` and, as ``<seed>/joint`` and ``<seed>/<origin>``,
         float32 ``[n, d]``; and the seconds of prediction by seed. ``rows`` has those of validation
-        and test and, where the features have a pair, the training rows after them. A network that
-        matches pairs adds its scores, as ``data.gallery`` says.
+        and test and, where the network reads a pair, the first training row of each entity after
+        them: maps between the sides are fitted on those. A network that matches pairs adds its
+        scores, as ``data.gallery`` says.
     """
     evaluated = evaluated_rows(cell.features)
-    train = cell.features.rows("train") if cell.features.pair else evaluated[:0]
+    train = entity_rows(cell.features, "train") if reads_pair(cell.features) else evaluated[:0]
     rows = np.concatenate([evaluated, train])
     size = max(cell.trainer.batch_size, 256)
     seeds = sorted({int(name.split("/")[0]) for name in weights})

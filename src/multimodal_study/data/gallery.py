@@ -1,8 +1,10 @@
 """The gallery of a split, and the file format of matching scores that rerank it.
 
 A gallery has every entity of the split once, in the order in which the examples first name it, if
-both origins of the pair are there. The same entities, in the same order, are the queries. Positions
-in a gallery are positions in that list.
+both origins of the pair are there. An entity that several splits name belongs to the first of
+train, validation and test: a film that was rated in train was aligned there, and to find its poster
+in test would be no test. The same entities, in the same order, are the queries. Positions in a
+gallery are positions in that list.
 
 A paradigm that scores pairs one by one (image and text together through a network) cannot score a
 whole gallery; it scores a few candidates per query and saves them among its embeddings:
@@ -19,12 +21,12 @@ score, then all other items by their embeddings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from multimodal_study.contract import Features, Split
+from multimodal_study.contract import SPLITS, Features, Split
 
 Array = np.ndarray[Any, Any]
 CANDIDATES, SCORES = "candidates", "scores"
@@ -56,6 +58,49 @@ def pair_of(features: Features) -> tuple[str, str]:
     return features.pair
 
 
+def reads_pair(features: Features) -> bool:
+    """Whether both origins of a pair are among the modalities."""
+    origins = {each.origin for each in features.modalities.values()}
+    return features.pair is not None and set(features.pair) <= origins
+
+
+def one_per_entity(features: Features) -> Features:
+    """Both views of the pair, and an example per entity that has both: what alignment learns from.
+
+    Raises:
+        ValueError: If there is no pair, or its origins describe different entities.
+    """
+    pair = pair_of(features)
+    seen = features.select([n for n, each in features.modalities.items() if each.origin in pair])
+    rows = {split: gallery_of(seen, split).rows for split in SPLITS}
+    examples = seen.examples.iloc[np.concatenate(list(rows.values()))].reset_index(drop=True)
+    split = np.repeat(list(rows), [len(each) for each in rows.values()])
+    return replace(seen, examples=examples.assign(split=split))
+
+
+def entity_rows(features: Features, split: Split) -> Array:
+    """The first example of each entity that belongs to ``split``, in their order: int64 ``[n]``.
+
+    Raises:
+        ValueError: If there is no pair, or its origins describe different entities.
+    """
+    index, rows = _index(features), features.rows(split)
+    _, first = np.unique(index[rows], return_index=True)
+    rows = rows[np.sort(first)]
+    for earlier in SPLITS[: SPLITS.index(split)]:
+        rows = rows[~np.isin(index[rows], index[features.rows(earlier)])]
+    return rows
+
+
+def _index(features: Features) -> Array:
+    """The entity of the pair, for each example: ``[n]``."""
+    pair = pair_of(features)
+    entities = {each.entity for each in features.modalities.values() if each.origin in pair}
+    if len(entities) != 1:
+        raise ValueError(f"the origins {pair} describe {sorted(entities)}, expected one entity")
+    return features.examples[entities.pop()].to_numpy()
+
+
 def gallery_of(features: Features, split: Split) -> Gallery:
     """The gallery of ``split``; see the module for its order.
 
@@ -63,13 +108,8 @@ def gallery_of(features: Features, split: Split) -> Gallery:
         ValueError: If there is no pair, or its origins describe different entities.
     """
     pair = pair_of(features)
-    entities = {each.entity for each in features.modalities.values() if each.origin in pair}
-    if len(entities) != 1:
-        raise ValueError(f"the origins {pair} describe {sorted(entities)}, expected one entity")
-    index = features.examples[entities.pop()].to_numpy()
-    rows = features.rows(split)
-    _, first = np.unique(index[rows], return_index=True)
-    rows = rows[np.sort(first)]
+    index = _index(features)
+    rows = entity_rows(features, split)
     complete = np.ones(len(rows), dtype=bool)
     for origin in pair:
         masks = [
