@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.interpretation.picture_path import PicturePath
 
 Array = np.ndarray[Any, Any]
+_BLUR = 11 / 224
+"""Deviation of the blur as a share of the side (Petsiuk et al. 2018, section 3.2)."""
 
 
 def ranks(maps: Array, seed: int) -> Array:
@@ -34,8 +37,23 @@ def ranks(maps: Array, seed: int) -> Array:
     return np.asarray(np.argsort(order, axis=1).reshape(maps.shape))
 
 
+def blurred(pixels: Array) -> Array:
+    """Pictures without what makes them out, uint8 ``[n, size, size, 3]``."""
+    from PIL import Image, ImageFilter
+
+    blur = ImageFilter.GaussianBlur(_BLUR * pixels.shape[1])
+    return np.stack([np.asarray(Image.fromarray(one).filter(blur)) for one in pixels])
+
+
 def areas_under(  # noqa: PLR0917
-    path: PicturePath, activations: Tensor, blank: Tensor, batch: Batch, place: Array, steps: int
+    path: PicturePath,
+    activations: Tensor,
+    blank: Tensor,
+    batch: Batch,
+    place: Array,
+    steps: int,
+    *,
+    link: Callable[[Tensor], Tensor] = torch.sigmoid,
 ) -> tuple[Array, Array]:
     """Areas under the curves of deletion and insertion: float64 ``[n]`` each, 0 to 1.
 
@@ -49,6 +67,7 @@ def areas_under(  # noqa: PLR0917
         batch: The rest of the examples.
         place: :func:`ranks` of the cells.
         steps: Equal steps from none to all of the cells, at least 1.
+        link: From the score to what is drawn; for a regression the identity.
     """
     share = torch.from_numpy((place + 1) / place[0].size).to(activations.dtype)[:, None]
     curves = np.empty((2, steps + 1, len(activations)))
@@ -58,7 +77,7 @@ def areas_under(  # noqa: PLR0917
             first = share <= step / steps + 1e-6
             for row, out in enumerate((first, ~first)):
                 mixed = torch.where(out, blank, activations)
-                curves[row, step] = torch.sigmoid(path(mixed, batch).double()).numpy()
+                curves[row, step] = link(path(mixed, batch).double()).numpy()
     areas = np.asarray(np.trapezoid(curves, dx=1 / steps, axis=1))
     return areas[0], areas[1]
 

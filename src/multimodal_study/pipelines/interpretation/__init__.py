@@ -7,6 +7,7 @@ from multimodal_study.pipelines.interpretation.pipeline import (
     explain,
     follow_edges,
     interpret,
+    look_at_posters,
     relate_tokens,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "explain",
     "follow_edges",
     "interpret",
+    "look_at_posters",
     "relate_tokens",
 ]

@@ -33,8 +33,6 @@ TESTS = [
     "deletion_high", "insertion", "insertion_low", "insertion_high", "gain", "gain_low",
     "gain_high", "verdict", "scrambled_correlation", "correlation_low", "correlation_high",
 ]  # fmt: skip
-_BLUR = 11 / 224
-"""Deviation of the blur as a share of the side (Petsiuk et al. 2018, section 3.2)."""
 _TOGETHER = 64
 
 
@@ -81,12 +79,9 @@ def explanation_tests(
 
 def _blank(gallery: Gallery) -> torch.Tensor:
     """Activations of the blurred pictures, ``[n, k, h, w]``."""
-    from PIL import Image, ImageFilter
+    from multimodal_study.interpretation.faithfulness import blurred
 
-    pixels = gallery.questions.pixels
-    blur = ImageFilter.GaussianBlur(_BLUR * pixels.shape[1])
-    blurred = [np.asarray(Image.fromarray(one).filter(blur)) for one in pixels]
-    return gallery.encoder.activations(np.stack(blurred))
+    return gallery.encoder.activations(blurred(gallery.questions.pixels))
 
 
 def _tested(gallery: Gallery, found: Scores, limit: int, seed: int) -> Array:

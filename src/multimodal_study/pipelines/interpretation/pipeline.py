@@ -15,6 +15,7 @@ from multimodal_study.pipelines.interpretation.explain import explain_pictures
 from multimodal_study.pipelines.interpretation.latent_map import latent_map
 from multimodal_study.pipelines.interpretation.networks import Fitted, fitted_cells
 from multimodal_study.pipelines.interpretation.nodes import latent_structure
+from multimodal_study.pipelines.interpretation.posters import explain_posters
 from multimodal_study.pipelines.interpretation.tokens import token_relevance
 from multimodal_study.pipelines.paradigms import NETWORKS
 from multimodal_study.pipelines.paradigms.contrastive import seen_by_towers
@@ -43,6 +44,20 @@ def explain(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
     chosen = {"encoder": "params:encoders.image", "explain": "params:interpretation.explain"}
     made = ["localisation", "explanation_tests", "grad_cam_sheet"]
     return _placed(dataset, paradigms, explain, {**read, **chosen}, made)
+
+
+def look_at_posters(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
+    """Where on the pictures of ``dataset`` the numbers that the cells predict come from."""
+    rebuild = _rebuild(paradigms)
+
+    def look_at_posters(features: Any, **given: Any) -> Any:
+        cells = rebuild({**given, "features": features})
+        chosen = given["encoder"], given["explain"], given["evaluation"]
+        return explain_posters(features, given["table"], cells, *chosen)
+
+    read = {"features": "features", "table": "table"}
+    read |= {"encoder": "params:encoders.image", "explain": "params:interpretation.explain"}
+    return _placed(dataset, paradigms, look_at_posters, read, ["poster_tests", "poster_sheet"])
 
 
 def attribute(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def questions_of(  # noqa: PLR0917
     names = table["image"].to_numpy()[features.examples[entity].to_numpy()[rows]]
     return Questions(
         rows,
-        _pixels(root, names, encoder),
+        prepared_pixels([root / name for name in names], encoder),
         asked["example_id"].astype(str).map(place).to_numpy(),
         asked["factor"].to_numpy(dtype=object),
         _masks(root, asked),
@@ -102,14 +103,20 @@ def questions_of(  # noqa: PLR0917
     )
 
 
-def _pixels(root: Path, names: Array, encoder: dict[str, Any]) -> Array:
+def prepared_pixels(paths: Sequence[Path], encoder: dict[str, Any]) -> Array:
+    """Pictures as the encoder takes them: uint8 ``[n, size, size, 3]``.
+
+    Args:
+        paths: Of the pictures.
+        encoder: ``encoders.image`` of the parameters.
+    """
     from multimodal_study.encoders.image_model import find_model, preparation
     from multimodal_study.encoders.pictures import load_picture
 
     size, crop = int(encoder["size"]), encoder["crop"]
     prepare, enough = preparation(find_model(encoder["model"]), size, crop)
     # As the features were made: a JPEG may be decoded at a fraction of its size.
-    return np.stack([prepare(load_picture(root / name, at_least=enough)) for name in names])
+    return np.stack([prepare(load_picture(path, at_least=enough)) for path in paths])
 
 
 def _masks(root: Path, asked: pd.DataFrame) -> Array:
