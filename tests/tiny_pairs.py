@@ -91,6 +91,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "negatives": "hard",
         "masked_tokens": 0.0,
         "masked_regions": 0.0,
+        "task": 1.0,
         "masked_objective": "regression",
         "mask_rate": 0.3,
         "candidates": 3,

@@ -180,6 +180,20 @@ class Features:
         bits = self.examples["undecided"].to_numpy(dtype=np.int64)[rows]
         return np.asarray((bits[:, None] >> np.arange(len(self.task.classes))) & 1, dtype=bool)
 
+    def card(self, name: str) -> dict[str, Any]:
+        """The modality ``name`` in plain JSON values, with its ``rows`` (entities) and ``missing``.
+
+        ``missing`` is the share of examples, 0 to 1, whose entity is without it.
+        """
+        modality, present = self.modalities[name], self.present[name]
+        index = self.examples[modality.entity].to_numpy()
+        keys = ("entity", "kind", "width", "origin", "likelihood", "encoder")
+        return {
+            **{key: getattr(modality, key) for key in keys},
+            "rows": len(present),
+            "missing": 1.0 - float(present[index].mean()) if len(index) else 0.0,
+        }
+
     def description(self) -> dict[str, Any]:
         """All but the arrays and the examples, as plain JSON values."""
         return {

@@ -9,10 +9,9 @@
 ``<dataset>_lambda``         the data, and hybrids along lambda
 ``movielens_ranking``        the data, and lists of films by recommenders
 ``<paradigm>``               one paradigm on every dataset that it fits
-``study``                    tables over the datasets of ``__default__``, ``study_all`` over all:
-                             their cells must have been evaluated
+``study``                    tables over the datasets: their cells must have been evaluated
 ``reproduce_mvae``           a published table, with ``--env reproduce``
-``__default__``              all but what is run on request
+``__default__``              all datasets with their explanations, and ``study``
 
 Nothing here depends on parameters: Kedro may ask before they are loaded. Nothing here imports
 torch: every ``kedro`` command pays for what this module imports.
@@ -45,9 +44,6 @@ DATASETS = {
 
 RANKED = {"movielens": movielens.create_ranking}
 """Datasets of ratings, with what compares recommenders on them."""
-
-ON_REQUEST = ("movielens",)
-"""Datasets that a run without a name leaves out: they take longer than a first look should."""
 
 FITS: dict[str, tuple[str, ...]] = {
     "amazon": (
@@ -89,6 +85,7 @@ FITS: dict[str, tuple[str, ...]] = {
         "late",
         "intermediate",
         "clip",
+        "vilbert",
         "gnn",
         "mvae",
         "hybrid",
@@ -96,8 +93,11 @@ FITS: dict[str, tuple[str, ...]] = {
 }
 """Paradigms placed on each dataset, simple baselines first."""
 
-PAIRED = ("fashion",)
+PAIRED = ("fashion", "movielens")
 """Datasets whose features have a pair: there one origin is also retrieved by the other."""
+
+COATTENDED = ("fashion",)
+"""Datasets on which what the streams of ``vilbert`` read of each other is shown."""
 
 CONSTRUCTED = ("fashion",)
 """Datasets with a ``construction``: what it says of a task stands beside what is measured."""
@@ -106,6 +106,10 @@ EXPLAINED: dict[str, tuple[str, ...]] = {
     "fashion": ("early", "late", "intermediate", "vilbert", "clip"),
 }
 """Datasets that know where in a picture the evidence is, and the paradigms that are asked."""
+
+PICTURED: dict[str, tuple[str, ...]] = {"movielens": ("early", "late", "intermediate")}
+"""Datasets with pictures that are no evidence of anything known, and the paradigms that are asked
+where on them a predicted number comes from."""
 
 ATTRIBUTED: dict[str, tuple[str, ...]] = {
     "amazon": ("early", "late", "intermediate"),
@@ -131,7 +135,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         data = create()
         cells = Pipeline([])
         for paradigm in FITS[dataset]:
-            placed = data + cell(dataset, paradigm, paired=dataset in PAIRED)
+            paired, rated = dataset in PAIRED, dataset in RANKED
+            placed = data + cell(dataset, paradigm, paired=paired, rated=rated)
             placed += report.describe(dataset, paradigm, fitted=paradigm not in BASELINES)
             registry[f"{dataset}_{paradigm}"] = placed
             rows[paradigm] += placed
@@ -148,12 +153,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         complete = compared + explanations + _pages(dataset, explained=bool(explanations.nodes))
         if explanations.nodes:
             registry[f"{dataset}_interpretation"] = complete
-        if dataset not in ON_REQUEST:
-            everything += complete
-    usual = tuple(name for name in DATASETS if name not in ON_REQUEST)
+        everything += complete
     pages = report.study_front_page()
-    registry["study"] = study.compare_datasets(usual) + pages
-    registry["study_all"] = study.compare_datasets(tuple(DATASETS)) + pages
+    registry["study"] = study.compare_datasets(tuple(DATASETS)) + pages
     everything += registry["study"]
     registry["reproduce_mvae"] = reproduction.create_pipeline()
     registry |= {paradigm: row for paradigm, row in rows.items() if row.nodes}
@@ -183,9 +185,11 @@ def _explanations(dataset: str) -> Pipeline:
     made = Pipeline([])
     if dataset in EXPLAINED:
         made += interpretation.explain(dataset, EXPLAINED[dataset])
+    if dataset in PICTURED:
+        made += interpretation.look_at_posters(dataset, PICTURED[dataset])
     if dataset in ATTRIBUTED:
         made += interpretation.attribute(dataset, ATTRIBUTED[dataset])
-    if "vilbert" in FITS[dataset]:
+    if dataset in COATTENDED:
         made += interpretation.coattend(dataset)
     if "transformer" in FITS[dataset]:
         made += interpretation.relate_tokens(dataset)

@@ -17,9 +17,8 @@ root of its share, so that cosines are weighted means of theirs. This ensemble i
 
 The probe learns in the same steps on detached embeddings of both sides: labels never move the
 space. The epoch is chosen by the contrastive loss on validation; where no space learns
-(``linear_probe``) or more than a probe does (``beside``), by the task's. Pairs that lack a side are
-left out of the contrastive loss. Modalities of other origins than the pair's are read where
-``beside`` names them: alignment first, then late fusion with what has no place in the space.
+(``linear_probe``), by the task's. Pairs that lack a side are left out of the contrastive loss.
+Modalities of other origins than the pair's are not read.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from multimodal_study.data.batches import Batch
 from multimodal_study.errors import InputError
 from multimodal_study.models import contrastive
 from multimodal_study.models.base import Capability, FusionModule
-from multimodal_study.models.beside import Beside, of_origins
 from multimodal_study.models.canonical import complete
 from multimodal_study.models.clip_bodies import Pretrained, Sides, make_body, sides_of
 from multimodal_study.models.clip_config import Config
@@ -73,7 +71,6 @@ class Clip(FusionModule):
         sigmoid = config.loss == "sigmoid"
         self.bias = nn.Parameter(torch.full((body.members,), _SIGMOID_BIAS)) if sigmoid else None
         self.probe: nn.Module | None = None
-        self.beside: Beside | None = None
         if config.mode == "zero_shot":
             if not task.classes:
                 raise InputError("clip.mode zero_shot needs classes; use heads for a regression")
@@ -82,10 +79,7 @@ class Clip(FusionModule):
             self.register_buffer("prompts", prompts)
         else:
             width = 2 * len(body.shares) * body.width
-            if config.beside:
-                others = of_origins(modalities, config.beside, config.pair)
-                self.beside = Beside(config, others, width, config.beside_dim)
-            self.probe = make_head(task, self.beside.width if self.beside else width)
+            self.probe = make_head(task, width)
         self.average: nn.Module | None = None
         self.updates = 0
         self.seen = torch.zeros(3)
@@ -98,8 +92,6 @@ class Clip(FusionModule):
         self.body.start(batches)
         if self.probe is not None:
             cast(Any, self.probe).start(torch.cat([batch.target for batch in batches]))
-            if self.beside is not None:
-                self.beside.start(batches)
         else:
             vectors = torch.from_numpy(encode_prompts(self.config, list(self.task.classes)))
             self.get_buffer("prompts").copy_(vectors)
@@ -158,12 +150,12 @@ class Clip(FusionModule):
         if self.probe is None:
             return aligned
         joint = torch.cat([self.weighted(side) for side in sides], dim=1).detach()
-        output = self._read(F.dropout(joint, self.config.dropout, self.training), batch)
+        output = self._read(F.dropout(joint, self.config.dropout, self.training))
         return aligned + self.output_loss(output, batch.target, batch.scored)
 
     def validation_loss(self, batch: Batch) -> Tensor:
         """What chooses the epoch: the contrastive loss in nats, or that of the task."""
-        if self.config.mode == "linear_probe" or self.beside is not None:
+        if self.config.mode == "linear_probe":
             return super().validation_loss(batch)
         return self.alignment(batch, self.encode_pair(batch))[0]
 
@@ -179,7 +171,7 @@ class Clip(FusionModule):
     def forward(self, batch: Batch) -> Tensor:
         """Logits ``[b, c]``, or predictions ``[b, 1]`` for a regression."""
         if self.probe is not None:
-            return self._read(self.joint(batch), batch)
+            return self._read(self.joint(batch))
         images = self.weighted(self.encode_pair(batch)[0]).float()
         return self.scale().mean() * images @ self._class_embeddings().T
 
@@ -190,12 +182,10 @@ class Clip(FusionModule):
         per_class = found.view(len(self.task.classes), len(self.config.prompts), -1)
         return F.normalize(per_class.mean(1), dim=-1)
 
-    def _read(self, joint: Tensor, batch: Batch) -> Tensor:
+    def _read(self, joint: Tensor) -> Tensor:
         with torch.autocast(joint.device.type, enabled=False):
             # Entries of an embedding of length 1 are small: the probe sees them at unit variance.
             scaled = joint.float() * math.sqrt(self.body.width)
-            if self.beside is not None:
-                scaled = self.beside(scaled, batch)
             logits: Tensor = cast(nn.Module, self.probe)(scaled)
         return logits
 

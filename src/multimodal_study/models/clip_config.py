@@ -54,11 +54,6 @@ class Config(FusionConfig):
     """At the start; learnt, and kept in 0.01 to 1."""
     chunk: int
     """Rows that a tower encodes at a time in training, twice each; 0: the batch, once."""
-    beside: list[str]
-    """Origins outside of the pair that are fused late with its embeddings; none: the probe is
-    linear on the embeddings alone."""
-    beside_dim: int
-    """Width of each of their modalities' encodings, and of the hidden layer over all."""
     averaging: float
     """Decay of the exponential mean of the weights that predicts; 0: the last weights predict."""
     pretrained_learning_rate: float
@@ -80,11 +75,8 @@ class Config(FusionConfig):
             ("heads", 0, 256),
             ("members", 1, 64),
             ("chunk", 0, 1 << 24),
-            ("beside_dim", 1, 65536),
         ):
             check(name, getattr(self, name), low, high)
-        if self.beside and self.mode == "zero_shot":
-            raise InputError("clip.beside needs a probe, which clip.mode zero_shot has not")
         check("input_dropout", self.input_dropout, 0.0, 0.95)
         check("linear_weight", self.linear_weight, 0.0, 0.99)
         check("regularisation", self.regularisation, 1e-4, 1e4)

@@ -6,7 +6,7 @@ With ``h_t`` and ``h_v`` the last states of the two learnt tokens ``[CLS]`` and 
 is ``f = h_t * h_v`` (ViLBERT, section 3.1), or ``[h_t; h_v; h_t * h_v]`` with ``fusion:
 concatenate``. Trained is
 
-``L = L_task(W f) + w_c L_contrastive + w_m L_matching + w_t L_tokens + w_r L_regions``
+``L = w L_task(W f) + w_c L_contrastive + w_m L_matching + w_t L_tokens + w_r L_regions``
 
 - ``L_contrastive``: InfoNCE of unimodal embeddings ``z`` before the streams meet (ALBEF, Li et al.
   2021); ``z = norm(W [h_0; mean_s h_s])`` of a stream alone, the temperature learnt and clamped
@@ -205,7 +205,8 @@ class Vilbert(FusionModule):
         positions = None if hidden else 1
         states = self.body.together(text, image, positions=positions)
         fused = self._fuse(*(state[:, 0] for state in states))
-        total = self.output_loss(self._read(fused), batch.target, batch.scored)
+        output = self._read(fused)
+        total = self.config.task * self.output_loss(output, batch.target, batch.scored)
         total = total + self._alignment(batch, carried, text, fused)
         for side, own_states in zip(SIDES, states, strict=True):
             reader = self.inputs[side]
@@ -220,7 +221,7 @@ class Vilbert(FusionModule):
         return total
 
     def validation_loss(self, batch: Batch) -> Tensor:
-        """The plain task loss plus the weighted contrastive and matching losses (nats).
+        """The weighted plain task loss plus the weighted contrastive and matching losses (nats).
 
         Negatives are the most alike of the batch, so that two validations agree.
         """
@@ -229,7 +230,7 @@ class Vilbert(FusionModule):
         text = self._whole_text(batch, carried)
         fused = self._fuse(*self._meet(text, carried["image"]))
         task = self.plain_loss(self._read(fused), batch)
-        return task + self._alignment(batch, carried, text, fused)
+        return self.config.task * task + self._alignment(batch, carried, text, fused)
 
     def _alignment(
         self, batch: Batch, carried: dict[Side, Sequence], text: Sequence, fused: Tensor

@@ -28,6 +28,8 @@ class Config(FusionConfig):
     """Dropout of single channels of the inputs."""
     region_columns: int | None
     """Columns of the grid of cells; None: square."""
+    task: float
+    """Weight of the task's loss; 0: the streams learn from pairs alone."""
     contrastive: float
     matching: float
     negatives: Negatives
@@ -55,7 +57,7 @@ class Config(FusionConfig):
         check("input_dropout", self.input_dropout, 0.0, 0.95)
         if self.region_columns is not None:
             check("region_columns", self.region_columns, 1, 4096)
-        for name in ("contrastive", "matching", "masked_tokens", "masked_regions"):
+        for name in ("task", "contrastive", "matching", "masked_tokens", "masked_regions"):
             check(name, getattr(self, name), 0.0, 1000.0)
         check_choice("negatives", self.negatives, get_args(Negatives))
         check_choice("masked_objective", self.masked_objective, get_args(MaskedObjective))

@@ -133,6 +133,14 @@ FIGURES: dict[str, Shown] = {
 
 OWN_FIGURES: dict[str, dict[str, Shown]] = {
     "movielens": {
+        "poster_sheet": Shown(
+            "What on a poster raises a predicted rating",
+            "Test films, and Grad-CAM of the rating that each paradigm predicts of one test "
+            "example, through the picture encoder and the network; each map by its own maximum, "
+            "however little the picture moves the prediction. The number is the prediction.",
+            "Pictures with heat over them, a row per film. The table poster_tests measures "
+            "whether these cells count, and how far the picture moves a prediction at all.",
+        ),
         "edge_sheet": Shown(
             "Ratings that gnn answers by",
             "Test ratings and the ratings of train that decide what gnn predicts of them, by "

@@ -52,6 +52,14 @@ EXPLANATIONS: dict[str, dict[str, str]] = {
             "sum, in the unit of the rating; missed: what all of them lack of the change that "
             "edges make, as a share of it. Intervals over examples, one seed."
         ),
+        "poster_tests": (
+            "Whether cells of a poster that are said to raise a predicted rating do raise it: "
+            "areas under the prediction, in stars, as cells are taken out (deletion, lower is "
+            "better) or put in (insertion, higher is better), the highest first; what is out is "
+            "the mean poster. The gain is insertion less deletion over a random order. Picture "
+            "moves: mean size of the change from the mean poster to the poster, all that there is "
+            "to explain. Intervals over examples, one seed."
+        ),
         "edge_tests": (
             "Whether these ratings count: how far a prediction moves without the strongest of "
             "them, and without as many at random of the same person's and film's; the gain is over "

@@ -104,7 +104,8 @@ def _place(name: str, entry: Entry, facts: Mapping[str, Any]) -> dict[str, Any]:
     cell, card = entry["cells"][name], entry["card"]
     # A baseline's record lists what it could read, not what it does.
     names = cell["modalities"] if cell["tensors"] else []
-    reads = {one: card["modalities"][one] for one in names}
+    known = {**card["modalities"], **cell.get("made", {})}
+    reads = {one: known[one] for one in names}
     checkpoint = (cell["parameters"] or {}).get(facts.get("pretrained", ""))
     return {
         "dataset": entry["dataset"],

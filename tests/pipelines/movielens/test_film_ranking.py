@@ -128,4 +128,5 @@ def test_lists_are_made_by_themselves_or_with_everything() -> None:
         for name, pipeline in registry.items()
         if any(node.name == "movielens.ranking" for node in pipeline.nodes)
     }
-    assert having == {"movielens_ranking", "movielens_all", "movielens_interpretation"}
+    complete = {"movielens_all", "movielens_interpretation", "__default__"}
+    assert having == {"movielens_ranking", *complete}

@@ -10,8 +10,11 @@ from asked_cells import EVALUATION, SETTINGS, pairs
 from multimodal_study.contract import Task
 from multimodal_study.pipelines.perturbation.robustness import (
     AREAS,
+    AT_RANDOM,
     CURVES,
     EVERY,
+    NOT_BY_VALUE,
+    _scores,
     robustness,
 )
 from multimodal_study.pipelines.perturbation.scores import first_component, label_score
@@ -110,3 +113,14 @@ def test_words_alone_score_by_their_number(tiny_features):
     found = first_component(features, ["text"], np.arange(5))
     index = features.examples["review"].to_numpy()[:5]
     assert found.tolist() == features.arrays["words"][index].getnnz(axis=1).tolist()
+
+
+def test_an_origin_that_is_the_cells_own_is_scored_by_the_pair_that_it_was_made_of():
+    features = pairs(lambda image, text: image)
+    keys = {f"{origin}_key": np.arange(len(features.examples)) for origin in ("image", "text")}
+    features = replace(features, examples=features.examples.assign(**keys), pair=("image", "text"))
+    ids = features.examples["example_id"].to_numpy()[:50]
+    found = _scores(features, ids, ["contents"])
+    assert AT_RANDOM not in {mechanism for mechanism, _ in found}  # nothing else is there
+    both = first_component(features, ["image", "text"], np.arange(50))
+    np.testing.assert_array_equal(found[NOT_BY_VALUE, "contents"], both)

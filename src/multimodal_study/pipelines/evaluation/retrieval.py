@@ -61,12 +61,14 @@ def retrieve(
 
     from multimodal_study.data.gallery import pair_of
 
+    lacking = _lacking(features)
+    if lacking:
+        return _not_applicable(features, lacking)
     pair = pair_of(features)
     seeds = sorted({int(name.split("/")[0]) for name in embeddings if "/" in name})
     reason = _reason(features, config["modalities"], embeddings, pair, seeds)
     if reason:
-        logger.info("retrieval is %s: %s", NOT_APPLICABLE, reason)
-        return _nothing(pair, f"{NOT_APPLICABLE}: {reason}")
+        return _not_applicable(features, reason)
     place = np.full(len(features.examples), -1)
     place[embeddings["rows"]] = np.arange(len(embeddings["rows"]))
 
@@ -89,6 +91,9 @@ def retrieve_features(
     from multimodal_study.contract import VECTORS
     from multimodal_study.data.gallery import pair_of
 
+    lacking = _lacking(features)
+    if lacking:
+        return _not_applicable(features, lacking)
     pair = pair_of(features)
     names = {
         origin: [
@@ -100,7 +105,7 @@ def retrieve_features(
     }
     bare = [origin for origin in pair if not names[origin]]
     if bare:
-        return _nothing(pair, f"{NOT_APPLICABLE}: no dense vectors of {' and '.join(bare)}")
+        return _not_applicable(features, f"no dense vectors of {' and '.join(bare)}")
 
     def views(_seed: int, rows: Array) -> Views:
         def of(name: str) -> Array:
@@ -245,13 +250,32 @@ def _reason(
     seeds: list[int],
 ) -> str | None:
     """Why a cell cannot retrieve; None if it can."""
-    read = {features.modalities[name].origin for name in modalities}
+    known = [name for name in modalities if name in features.modalities]
+    read = {features.modalities[name].origin for name in known}
+    if len(known) < len(modalities):
+        read |= set(pair)  # a modality that is the cell's own was made of the pair
     for origin in pair:
         if origin not in read:
             return f"it does not read {origin}"
         if any(f"{seed}/{origin}" not in embeddings for seed in seeds):
             return f"it has no representation of {origin} alone"
     return None
+
+
+def _lacking(features: Features) -> str | None:
+    """Why nothing can be retrieved from ``features``; None if it can."""
+    from multimodal_study.contract import SPLITS
+    from multimodal_study.data.gallery import gallery_of, reads_pair
+
+    if not reads_pair(features):
+        return "the features have no pair"
+    empty = [split for split in SPLITS if not len(gallery_of(features, split))]
+    return f"no item with both sides belongs to {' and '.join(empty)} alone" if empty else None
+
+
+def _not_applicable(features: Features, reason: str) -> Outputs:
+    logger.info("retrieval is %s: %s", NOT_APPLICABLE, reason)
+    return _nothing(features.pair or ("image", "text"), f"{NOT_APPLICABLE}: {reason}")
 
 
 def _nothing(pair: tuple[str, str], space: str) -> Outputs:

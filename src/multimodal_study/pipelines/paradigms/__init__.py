@@ -13,6 +13,7 @@ from kedro.pipeline import Node, Pipeline
 
 from multimodal_study.pipelines.instantiate import instantiate
 from multimodal_study.pipelines.paradigms.baseline import baseline
+from multimodal_study.pipelines.paradigms.content_tower import content_tower
 from multimodal_study.pipelines.paradigms.contrastive import contrastive
 from multimodal_study.pipelines.paradigms.end_to_end import end_to_end
 from multimodal_study.pipelines.paradigms.generative import generative
@@ -145,6 +146,12 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
     "clip": lambda: contrastive("clip", _clip),
 }
 
+TOWERS: dict[str, Callable[[], list[Node]]] = {
+    "clip": lambda: content_tower("clip", _clip, _early, one_core=False),
+    "vilbert": lambda: content_tower("vilbert", _vilbert, _early, one_core=True),
+}
+"""The same paradigms where an item has many examples: they learn on the items, see the regime."""
+
 NETWORKS: dict[str, Callable[[], Any]] = {
     "early": _early,
     "late": _late,
@@ -163,12 +170,13 @@ BASELINES = (
 """Rows that learn no representation of contents: the strongest stands beside every paradigm."""
 
 
-def cell(dataset: str, paradigm: str, *, paired: bool = False) -> Pipeline:
+def cell(dataset: str, paradigm: str, *, paired: bool = False, rated: bool = False) -> Pipeline:
     """One paradigm on one dataset: fit, predict, evaluate, as the namespace of both names.
 
-    On a ``paired`` dataset, one whose features have a pair, what it embeds is also retrieved.
+    On a ``paired`` dataset, one whose features have a pair, what it embeds is also retrieved. On a
+    ``rated`` one, whose items have many examples each, :data:`TOWERS` are built on the items.
     """
-    nodes = PARADIGMS[paradigm]()
+    nodes = (TOWERS if rated and paradigm in TOWERS else PARADIGMS)[paradigm]()
     if paired and any("embeddings" in node.outputs for node in nodes):
         nodes = [*nodes, retrieval_node()]
     return instantiate(nodes, dataset=dataset, paradigm=paradigm)

@@ -30,14 +30,14 @@ def fit_cell(  # noqa: PLR0917
 ) -> FitOutputs:
     """Fit every seed: weights, config, history, cost."""
     config = cell_config(paradigm, features, parameters, trainer, seed, origins)
-    return fitted_outputs(_cell(paradigm, features, config), config)
+    return fitted_outputs(rebuilt_cell(paradigm, features, config), config)
 
 
 def predict_cell(
     paradigm: tuple[Any, Any], features: Features, weights: Arrays, config: dict[str, Any]
 ) -> PredictOutputs:
     """Predict with every seed: predictions, embeddings, cost."""
-    return predicted_outputs(_cell(paradigm, features, config), weights)
+    return predicted_outputs(rebuilt_cell(paradigm, features, config), weights)
 
 
 def cell_config(  # noqa: PLR0917
@@ -118,7 +118,7 @@ def fit_sequences(  # noqa: PLR0917
 ) -> FitOutputs:
     """As :func:`fit_cell`, for a paradigm that reads token states."""
     config = cell_config(paradigm, features, parameters, trainer, seed)
-    return fitted_outputs(_cell(paradigm, features, config, sequences), config)
+    return fitted_outputs(rebuilt_cell(paradigm, features, config, sequences), config)
 
 
 def predict_sequences(
@@ -129,15 +129,16 @@ def predict_sequences(
     config: dict[str, Any],
 ) -> PredictOutputs:
     """As :func:`predict_cell`, for a paradigm that reads token states."""
-    return predicted_outputs(_cell(paradigm, features, config, sequences), weights)
+    return predicted_outputs(rebuilt_cell(paradigm, features, config, sequences), weights)
 
 
-def _cell(
+def rebuilt_cell(
     paradigm: tuple[Any, Any],
     features: Features,
     config: dict[str, Any],
     sequences: Arrays | None = None,
 ) -> Cell:
+    """The cell that ``config`` describes, on ``features``."""
     from dataclasses import replace
 
     from multimodal_study.data.ragged import ragged_factory

@@ -224,9 +224,11 @@ def _scores(
     found: dict[tuple[str, str], Array] = {}
     for origin in origins:
         found[COMPLETELY, origin] = label
-        others = [other for other in known if other != origin]
+        # An origin that no feature has is the cell's own, made of the pair.
+        parts = [origin] if origin in known else list(features.pair or ())
+        others = [other for other in known if other not in parts]
         if others:
             found[AT_RANDOM, origin] = first_component(features, others, place)
-        found[NOT_BY_VALUE, origin] = first_component(features, [origin], place)
+        found[NOT_BY_VALUE, origin] = first_component(features, parts, place)
         found[NOT_BY_LABEL, origin] = label
     return found

@@ -37,11 +37,9 @@ def first_component(features: Features, origins: Collection[str], rows: Array) -
     of the largest loading. Bags of words and sequences, whose vectors stand beside them, enter only
     where there is nothing else, by their number of entries.
     """
-    small = restricted(features, rows)
+    small = restricted(features.select(_entering(features, origins)), rows)
     dense, sizes = [], []
     for name, item in small.modalities.items():
-        if item.origin not in origins:
-            continue
         index = small.examples[item.entity].to_numpy()
         array: Any = small.arrays[name]
         if issparse(array) or item.kind == "words":
@@ -60,6 +58,18 @@ def first_component(features: Features, origins: Collection[str], rows: Array) -
     deviation = np.sqrt(np.square(centred).sum(axis=0) / counts)
     scaled = centred / np.where(deviation > 0, deviation, 1.0)
     return _leading(scaled)
+
+
+def _entering(features: Features, origins: Collection[str]) -> list[str]:
+    """Modalities of ``origins`` that enter a component: vectors, or whatever else there is."""
+    own = {n: item for n, item in features.modalities.items() if item.origin in origins}
+    counted = {*SEQUENCES, "words"}
+    dense = [
+        n
+        for n, item in own.items()
+        if item.kind not in counted and not issparse(features.arrays[n])
+    ]
+    return dense or list(own)
 
 
 def _leading(table: Array) -> Array:

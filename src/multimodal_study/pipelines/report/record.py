@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from multimodal_study.contract import Features, Modality
+    from multimodal_study.contract import Features
 
     Array = np.ndarray[Any, Any]
 
@@ -32,13 +32,15 @@ def describe(
 
     Returns:
         ``parameters``, ``trainer``, ``modalities``, ``capabilities`` and ``seed`` as configured,
-        ``tensors``: name to shape, of one seed, ``seeds``: those that were fitted, and ``run``.
+        ``made``: cards of modalities that are the cell's own, ``tensors``: name to shape, of one
+        seed, ``seeds``: those that were fitted, and ``run``.
     """
     names = sorted(weights or {})
     seeds = sorted({name.split("/", 1)[0] for name in names})
     first = f"{seeds[0]}/" if seeds else ""
     return {
         **{key: config.get(key) for key in ("parameters", "trainer", "modalities", "seed")},
+        "made": dict(config.get("made", {})),
         "capabilities": list(config.get("capabilities", [])),
         "tensors": {
             name.removeprefix(first): list((weights or {})[name].shape)
@@ -63,7 +65,7 @@ def feature_card(features: Features) -> dict[str, Any]:
 
     rows = {split: features.rows(split) for split in SPLITS}
     return {
-        "modalities": {name: _modality(features, m) for name, m in features.modalities.items()},
+        "modalities": {name: features.card(name) for name in features.modalities},
         "examples": {split: len(own) for split, own in rows.items()},
         "clusters": {
             split: int(features.examples["cluster"].iloc[own].nunique())
@@ -72,17 +74,6 @@ def feature_card(features: Features) -> dict[str, Any]:
         "targets": {split: _targets(features, own) for split, own in rows.items() if len(own)},
         "pair": list(features.pair) if features.pair else None,
     }
-
-
-def _modality(features: Features, modality: Modality) -> dict[str, Any]:
-    index = features.examples[modality.entity].to_numpy()
-    present = features.present[modality.name]
-    described = {
-        key: getattr(modality, key)
-        for key in ("entity", "kind", "width", "origin", "likelihood", "encoder")
-    }
-    missing = 1.0 - float(present[index].mean()) if len(index) else 0.0
-    return {**described, "rows": len(present), "missing": missing}
 
 
 def _targets(features: Features, rows: Array) -> dict[str, float]:

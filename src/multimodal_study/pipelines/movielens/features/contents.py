@@ -16,10 +16,9 @@ from multimodal_study.pipelines.views import (
     Mask,
     Place,
     View,
-    sentence_view,
-    token_view,
     words_view,
 )
+from multimodal_study.pipelines.views import text_views as encoded_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +46,7 @@ def text_views(
     texts = table["text"][there].astype(str).tolist()
     place = Place(MOVIE, "movielens.featurise", cache)
     made = [
-        sentence_view(texts, options.get("text"), place),
-        token_view(texts, options.get("tokens"), place),
+        *encoded_texts(texts, options.get("text"), options.get("tokens"), place),
         words_view(texts, train[there], options.get("words"), place),
     ]
     note = _sources(table["text_source"][there])
