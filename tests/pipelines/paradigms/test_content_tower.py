@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import tiny_pairs
@@ -126,3 +127,19 @@ def test_what_a_tower_cannot_do_is_said(budget: dict[str, Any]) -> None:
         {"capabilities": [], "modalities": []}, {},
     )  # fmt: skip
     assert "belongs to validation and test alone" in retrieval["space"]
+
+
+def test_the_cost_of_a_tower_is_part_of_its_paradigms() -> None:
+    cost = pd.DataFrame(
+        {
+            "seed": [1, 2],
+            "parameters": [10, 10],
+            "fit_seconds": [1.0, 2.0],
+            "peak_memory_mb": [5.0, 9.0],
+        }
+    )
+    tower = pd.DataFrame({"parameters": [100], "fit_seconds": [4.0], "peak_memory_mb": [7.0]})
+    whole = contents.with_tower_cost(cost, tower)
+    assert whole["parameters"].tolist() == [110, 110]
+    assert whole["fit_seconds"].tolist() == [5.0, 6.0]
+    assert whole["peak_memory_mb"].tolist() == [7.0, 9.0]

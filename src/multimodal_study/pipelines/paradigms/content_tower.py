@@ -58,6 +58,7 @@ def content_tower(
         features: Any,
         contents: Any,
         tower_config: dict[str, Any],
+        tower_cost: Any,
         parameters: dict[str, Any],
         overrides: dict[str, Any],
         trainer: dict[str, Any],
@@ -65,7 +66,8 @@ def content_tower(
     ) -> Any:
         chosen = {**parameters, **overrides.get(FUSION, {})}
         made = steps.Contents(name, contents, tower_config)
-        return steps.fit(load_fusion(), features, made, chosen, trainer, seed)
+        *fitted, cost = steps.fit(load_fusion(), features, made, chosen, trainer, seed)
+        return (*fitted, steps.with_tower_cost(cost, tower_cost))
 
     def predict(
         features: Any,
@@ -111,7 +113,7 @@ def content_tower(
         ),
         Node(
             fit,
-            ["features", *towers, f"params:{FUSION}", *budget],
+            ["features", *towers, "tower_cost", f"params:{FUSION}", *budget],
             [*fitted, "history", "fit_cost"],
             name="fit",
             tags=[ONE_CORE],

@@ -11,6 +11,8 @@ from multimodal_study.errors import InputError
 from multimodal_study.pipelines.paradigms.cells import fit_cell, predict_cell, rebuilt_cell
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from multimodal_study.contract import Features
     from multimodal_study.pipelines.paradigms.cells import FitOutputs, PredictOutputs
     from multimodal_study.seeds import Arrays
@@ -171,6 +173,17 @@ def fit(  # noqa: PLR0917
         },
         history,
         cost,
+    )
+
+
+def with_tower_cost(cost: pd.DataFrame, tower: pd.DataFrame) -> pd.DataFrame:
+    """Cost rows of the fusion, each with what the tower that it needs has cost."""
+    own = tower.iloc[0]
+    peak = cost["peak_memory_mb"].clip(lower=own["peak_memory_mb"])
+    return cost.assign(
+        parameters=cost["parameters"] + own["parameters"],
+        fit_seconds=cost["fit_seconds"] + own["fit_seconds"],
+        peak_memory_mb=peak,
     )
 
 
