@@ -100,8 +100,11 @@ def explain_posters(  # noqa: PLR0917
     for name, fitted in cells.items():
         path, batch, predicted = _path(features, posters, fitted)
         maps = _maps(path, posters, batch)
-        tests += _tested(features, posters, path, batch, maps, explain["steps"], resampling, name)
-        tests[-1]["seed"] = tests[-2]["seed"] = fitted.seeds()[0]
+        about = {"paradigm": name, "seed": fitted.seeds()[0]}
+        tests += [
+            {**about, **row}
+            for row in _tested(features, posters, path, batch, maps, explain["steps"], resampling)
+        ]
         found[name] = (maps["grad_cam"], predicted)
     sheet = _sheet(features, table, posters, found, explain["sheet_rows"])
     return pd.DataFrame(tests, columns=TESTS), sheet
@@ -170,7 +173,6 @@ def _tested(  # noqa: PLR0917
     maps: Mapping[str, Array],
     steps: int,
     resampling: Resampling,
-    name: str,
 ) -> list[dict[str, Any]]:
     import torch
 
@@ -194,7 +196,7 @@ def _tested(  # noqa: PLR0917
     rows = []
     for explainer in maps:
         deletion, insertion = areas[explainer]
-        row: dict[str, Any] = {"paradigm": name, "explainer": explainer, "examples": len(cluster)}
+        row: dict[str, Any] = {"explainer": explainer, "examples": len(cluster)}
         row["picture_moves"] = float(moved.abs().mean())
         values = {"deletion": deletion, "insertion": insertion}
         for what, own in {**values, "gain": insertion - deletion - random}.items():
