@@ -254,3 +254,23 @@ def test_attributes_asked_by_one_task_have_a_softmax_each(
     probabilities = module.predict(batch)
     assert (probabilities[torch.tensor(asked == "a"), 3:] == 0).all()
     torch.testing.assert_close(probabilities.sum(1), torch.ones(20))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_column_that_train_never_saw_vary_says_nothing(tiny_features: Any, variant: str) -> None:
+    features = tiny_features("regression")
+    train = features.examples["split"].to_numpy() == "train"
+    known = np.zeros(len(train), dtype=bool)
+    known[features.examples["review"].to_numpy()] = train
+    metadata = features.arrays["metadata"].copy()
+    metadata[known, 2] = 0.1
+    calm = replace(features, arrays={**features.arrays, "metadata": metadata})
+    wild = metadata.copy()
+    wild[~known, 2] = 1000.0
+    other = replace(calm, arrays={**calm.arrays, "metadata": wild})
+    rows = features.rows("test")
+    expected, found = (
+        build(variant, one).eval()(FeatureBatches(one, rows, 16).gather(rows))
+        for one in (calm, other)
+    )
+    torch.testing.assert_close(found, expected)

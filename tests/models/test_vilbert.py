@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from multimodal_study.data.batches import Batch, FeatureBatches
 from multimodal_study.errors import InputError
 from multimodal_study.models import alignment
-from multimodal_study.models.stream_inputs import GridPositions, divide
+from multimodal_study.models.stream_inputs import GridPositions, SequenceProjection, divide
 from multimodal_study.models.vilbert import Config, Vilbert
 from tiny_lxmert import lxmert
 from tiny_pairs import config, paired
@@ -230,6 +230,18 @@ def test_moments_are_those_of_used_positions_in_train() -> None:
     projection = module.inputs["text"].projections["tokens"]
     np.testing.assert_allclose(projection.mean.numpy(), states.mean(0), atol=1e-5)
     np.testing.assert_allclose(projection.scale.numpy(), states.std(0), rtol=1e-4)
+
+
+def test_a_channel_that_is_constant_in_train_is_silent() -> None:
+    projection = SequenceProjection(3, 2, 0.0)
+    states = torch.randn(4, 5, 3)
+    states[..., 1] = 0.3
+    used = torch.ones(4, 5, dtype=torch.bool)
+    projection.start([(states[:2], used[:2]), (states[2:], used[2:])])
+    other = states.clone()
+    other[..., 1] = 1000.0
+    torch.testing.assert_close(projection(other), projection(states))
+    assert not torch.allclose(projection(other + 1), projection(states))
 
 
 def test_duplicates_are_no_negatives() -> None:

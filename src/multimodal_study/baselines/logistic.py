@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 
 from multimodal_study.baselines.result import (
     BaselineResult,
@@ -56,8 +57,8 @@ def columns(features: Features, names: list[str]) -> np.ndarray[Any, np.dtype[np
         rows = np.array(array[index], dtype=np.float32)
         present = features.present[name][index]
         known = rows[train][present[train]]
-        mean, scale = (known.mean(0), known.std(0)) if len(known) else (0.0, 1.0)
-        rows = (rows - mean) / np.maximum(scale, 1e-6)
+        if len(known):
+            rows = StandardScaler().fit(known).transform(rows)
         rows[~present] = 0
         parts.append(rows)
     return np.hstack(parts)

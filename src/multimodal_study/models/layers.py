@@ -11,6 +11,15 @@ from torch.nn import functional as F
 from multimodal_study.contract import Modality
 
 
+def column_scale(deviation: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+    """What to divide columns by: ``deviation``, infinity where train has one value. All ``[width]``.
+
+    The weights of a constant column learn nothing, so that a value which train never saw must say
+    nothing, where a deviation next to 0 would make it drown all others.
+    """
+    return torch.where(lowest == highest, torch.inf, deviation.clamp_min(1e-6))
+
+
 class DenseProjection(nn.Module):
     """Standardise with the moments of train, drop entries, map linearly to ``d``."""
 
@@ -26,7 +35,8 @@ class DenseProjection(nn.Module):
         rows = torch.cat(parts)
         if len(rows):
             self.get_buffer("mean").copy_(rows.mean(0))
-            self.get_buffer("scale").copy_(rows.std(0, unbiased=False).clamp_min(1e-6))
+            deviation = rows.std(0, unbiased=False)
+            self.get_buffer("scale").copy_(column_scale(deviation, rows.amin(0), rows.amax(0)))
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` to ``[b, d]``."""
