@@ -80,9 +80,9 @@ def test_a_killed_cell_goes_on_and_repeats_no_finished_seed(
 
 def test_the_key_of_a_fit_names_its_data_and_seed(tiny_features: Any, tmp_path: Path) -> None:
     one, other = tiny_features(), tiny_features(seed=5)
-    assert cell(one, tmp_path).key(1) == cell(tiny_features(), tmp_path).key(1)
-    assert cell(one, tmp_path).key(1) != cell(one, tmp_path).key(2)
-    assert cell(one, tmp_path).key(1) != cell(other, tmp_path).key(1)
+    assert cell(one, tmp_path).keys([1]) == cell(tiny_features(), tmp_path).keys([1])
+    assert cell(one, tmp_path).keys([1])[1] != cell(one, tmp_path).keys([2])[2]
+    assert cell(one, tmp_path).keys([1]) != cell(other, tmp_path).keys([1])
     changed = tiny_features()
     changed.arrays["words"].data[0] += 1
     assert digest(changed) != digest(one)

@@ -11,8 +11,9 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -63,41 +64,41 @@ class Cell:
     trainer: TrainerConfig
     features: Features
     batches: BatchFactory
-    data_digest: str
-    """Digest of whatever ``batches`` reads."""
+    data_digest: Callable[[], str]
+    """Makes the digest of whatever ``batches`` reads; only a fit needs it."""
 
     def module(self) -> FusionModule:
         """A fresh network."""
         return self.network(self.config, self.features.modalities, self.features.task)
 
-    def key(self, seed: int) -> str:
-        """Digest that names the folder of one fit."""
+    def keys(self, seeds: Iterable[int]) -> dict[int, str]:
+        """Seed to the digest that names the folder of its fit."""
         parts = {
             "network": self.network.__qualname__,
             "code": code_digest(_code_of(self.network)),
             "config": asdict(self.config),
             "trainer": {k: v for k, v in asdict(self.trainer).items() if k not in _NO_MATTER},
             "features": self.features.description(),
-            "data": self.data_digest,
-            "seed": seed,
+            "data": self.data_digest(),
             "torch": metadata.version("torch"),
         }
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        texts = {n: json.dumps({**parts, "seed": n}, sort_keys=True, default=str) for n in seeds}
+        return {n: hashlib.sha256(text.encode()).hexdigest()[:32] for n, text in texts.items()}
 
 
 def cell_of(
     network: type[FusionModule], config: Any, trainer: TrainerConfig, features: Features
 ) -> Cell:
     """A cell that learns from the features themselves."""
+    once = partial(digest, features)
     if network.nodes:
         graph = graph_factory(features, network.nodes)
-        return Cell(network, config, trainer, features, graph, digest(features))
+        return Cell(network, config, trainer, features, graph, once)
 
     def batches(rows: np.ndarray[Any, Any], size: int, order: int | None) -> Batches:
         return FeatureBatches(features, rows, size, shuffle_seed=order, sparse_words=True)
 
-    return Cell(network, config, trainer, features, batches, digest(features))
+    return Cell(network, config, trainer, features, batches, once)
 
 
 def fit_seeds(
@@ -127,8 +128,8 @@ def fit_seeds(
 
 def forget(cell: Cell, seed: int) -> None:
     """Remove the folders of finished fits."""
-    for number in range(seed, seed + cell.trainer.seeds):
-        shutil.rmtree(Path(cell.trainer.checkpoints) / cell.key(number), ignore_errors=True)
+    for key in cell.keys(range(seed, seed + cell.trainer.seeds)).values():
+        shutil.rmtree(Path(cell.trainer.checkpoints) / key, ignore_errors=True)
 
 
 def predict_seeds(cell: Cell, weights: Arrays) -> tuple[pd.DataFrame, Arrays, dict[int, float]]:
@@ -206,7 +207,8 @@ def rebuild_network(cell: Cell, weights: Arrays, seed: int) -> FusionModule:
 def _fits(cell: Cell, numbers: Sequence[int]) -> Iterator[tuple[int, Fitted]]:
     """Finished fits are read, the others made, side by side where that pays."""
     name = cell.network.__name__
-    folders = {n: (Path(cell.trainer.checkpoints) / cell.key(n)).resolve() for n in numbers}
+    root = Path(cell.trainer.checkpoints).resolve()
+    folders = {number: root / key for number, key in cell.keys(numbers).items()}
     missing = [number for number in numbers if not _finished(folders[number])]
     for number in numbers:
         if number not in missing:
@@ -254,11 +256,11 @@ def _fit(cell: Cell, seed: int, folder: Path, *, progress: bool = True) -> Fitte
 
 
 def _write(folder: Path, fitted: Fitted) -> None:
-    with write_aside(folder / "fitted") as partial:
-        partial.mkdir()
-        save_file(fitted.state, partial / "state.safetensors")
+    with write_aside(folder / "fitted") as aside:
+        aside.mkdir()
+        save_file(fitted.state, aside / "state.safetensors")
         text = json.dumps({"history": fitted.history, "cost": fitted.cost})
-        (partial / "fit.json").write_text(text, encoding="utf-8")
+        (aside / "fit.json").write_text(text, encoding="utf-8")
 
 
 def _finished(folder: Path) -> bool:

@@ -143,13 +143,14 @@ class FeatureBatches:
                 inputs[name] = sparse_rows(picked)
             else:
                 dense = picked.toarray() if issparse(picked) else np.asarray(picked)
-                kind = torch.uint8 if modality.kind == "pixels" else torch.float32
-                inputs[name] = torch.tensor(dense, dtype=kind)
-            present[name] = torch.tensor(self.features.present[name][index], dtype=torch.bool)
+                kind = np.uint8 if modality.kind == "pixels" else np.float32
+                # What was picked is a copy: the tensor may have its memory.
+                inputs[name] = torch.from_numpy(np.ascontiguousarray(dense, dtype=kind))
+            present[name] = torch.from_numpy(self.features.present[name][index].astype(bool))
             if name in self.features.lengths:
-                lengths[name] = torch.tensor(self.features.lengths[name][index])
-        target, place = torch.tensor(self._target[rows]), torch.tensor(rows)
-        keys = {origin: torch.tensor(codes[rows]) for origin, codes in self._keys.items()}
+                lengths[name] = torch.from_numpy(self.features.lengths[name][index])
+        target, place = torch.from_numpy(self._target[rows]), torch.tensor(rows)
+        keys = {origin: torch.from_numpy(codes[rows]) for origin, codes in self._keys.items()}
         return Batch(inputs, present, target, place, lengths, *self._classes(rows), keys)
 
     def _classes(self, rows: np.ndarray[Any, Any]) -> tuple[Tensor | None, Tensor | None]:

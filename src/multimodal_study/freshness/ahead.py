@@ -1,9 +1,9 @@
-"""Work of cells that needs one core each, on all cores: it begins before its turn.
+"""Work that needs one core, on all cores: it begins before its turn.
 
 A runner takes node after node, and a cell of one seed leaves all cores but one idle. Here the
-functions of such nodes run in processes of their own, and a node whose turn has come waits for its
-result. Loading, saving, hooks and their order stay with the runner. Numbers do not change: these
-networks use one thread wherever they run.
+functions of such nodes run in processes of their own, those first that most others wait for, and a
+node whose turn has come waits for its result. Loading, saving, hooks and their order stay with the
+runner. Numbers do not change: these networks use one thread wherever they run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 ONE_CORE = "one_core"
-"""Tag of what a cell does with a network that gains nothing by a second thread."""
+"""Tag of a node that gains next to nothing by a second thread."""
 TRAINER = "params:trainer"
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,9 @@ class Ahead:
             and _dataset(node) == dataset
             and not unmade & set(node.inputs)
         ]
-        needed = {name for node in ready for name in node.inputs} | {TRAINER}
+        ready.sort(key=self._waiting_for, reverse=True)
+        needed = {name for node in ready for name in node.inputs}
+        needed |= {TRAINER, f"{dataset}.features"}
         for name in needed - set(loaded):
             loaded[name] = self._catalog.load(name)
         processes = _processes(first, loaded)
@@ -100,6 +102,10 @@ class Ahead:
         logger.info("%d at a time: %s", processes, ", ".join(names))
         results = _results(chosen, loaded, processes)
         self._begun |= dict.fromkeys(names, results)
+
+    def _waiting_for(self, node: Node) -> int:
+        """How many tagged nodes need what ``node`` makes, itself included."""
+        return sum(ONE_CORE in each.tags for each in self._stale.from_nodes(node.name).nodes)
 
 
 def _results(

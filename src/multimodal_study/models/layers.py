@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +12,59 @@ from torch.nn import functional as F
 from multimodal_study.contract import Modality
 
 
-def column_scale(deviation: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
-    """What to divide columns by: ``deviation``, infinity where train has one value. All ``[width]``.
+def column_moments(parts: Iterable[Tensor]) -> tuple[Tensor, Tensor] | None:
+    """What to subtract from columns and to divide them by: mean and deviation, ``[width]`` each.
 
-    The weights of a constant column learn nothing, so that a value which train never saw must say
-    nothing, where a deviation next to 0 would make it drown all others.
+    The scale is infinity where all rows have one value. The weights of such a column learn nothing,
+    so that a value which train never saw must say nothing; a deviation next to 0 would make it
+    drown all others.
+
+    Args:
+        parts: Rows of train, ``[n, width]`` each.
+
+    Returns:
+        None if there is no row.
     """
-    return torch.where(lowest == highest, torch.inf, deviation.clamp_min(1e-6))
+    count, origin, total, squares = 0, torch.zeros(1), torch.zeros(1), torch.zeros(1)
+    for rows in parts:
+        if not len(rows):
+            continue
+        if not count:
+            origin, total, squares = rows[0], total.double(), squares.double()
+        # Around one of the rows, single precision is enough within a part, and exact if constant.
+        around = rows - origin
+        count += len(rows)
+        total = total + around.sum(0).double()
+        squares = squares + around.square_().sum(0).double()
+    if not count:
+        return None
+    mean = total / count
+    deviation = (squares / count - mean.square()).clamp_min(0.0).sqrt().clamp_min(1e-6)
+    scale = torch.where(squares == 0, torch.inf, deviation)
+    return (origin + mean).float(), scale.float()
+
+
+class EntryDropout(nn.Module):
+    """Dropout of single entries, its rate rounded to 1/256.
+
+    On a CPU one byte decides about an entry, and eight come from one draw: inputs are wide, and a
+    float per entry would take longer than the layer that reads them.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x``, with a share ``rate`` of its entries 0 and the others larger, in training."""
+        below = min(round(256 * self.rate), 255)
+        if not self.training or not below:
+            return x
+        if x.device.type != "cpu":
+            return F.dropout(x, below / 256)
+        draws = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        dropped = draws.view(torch.uint8)[: x.numel()].view(x.shape) < below
+        return (x * (256 / (256 - below))).masked_fill(dropped, 0.0)
 
 
 class DenseProjection(nn.Module):
@@ -27,22 +74,19 @@ class DenseProjection(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = EntryDropout(dropout)
         self.linear = nn.Linear(width, d)
 
     def start(self, parts: list[Tensor]) -> None:
         """Take the moments of present training rows, each part ``[n, width]``."""
-        rows = torch.cat(parts)
-        if len(rows):
-            self.get_buffer("mean").copy_(rows.mean(0))
-            deviation = rows.std(0, unbiased=False)
-            self.get_buffer("scale").copy_(column_scale(deviation, rows.amin(0), rows.amax(0)))
+        if moments := column_moments(parts):
+            self.get_buffer("mean").copy_(moments[0])
+            self.get_buffer("scale").copy_(moments[1])
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` to ``[b, d]``."""
-        h: Tensor = self.linear(
-            self.dropout((x - self.get_buffer("mean")) / self.get_buffer("scale"))
-        )
+        standard = (x - self.get_buffer("mean")).div_(self.get_buffer("scale"))
+        h: Tensor = self.linear(self.dropout(standard))
         return h
 
 

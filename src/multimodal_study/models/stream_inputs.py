@@ -12,7 +12,7 @@ from multimodal_study.contract import SEQUENCES, Modality
 from multimodal_study.data.batches import Batch
 from multimodal_study.errors import InputError
 from multimodal_study.models.bodies import SIDES, Sequence, Side
-from multimodal_study.models.layers import DenseProjection, WordsProjection, column_scale
+from multimodal_study.models.layers import DenseProjection, WordsProjection, column_moments
 
 LARGEST_SIDE = 64
 """Rows and columns of cells that positions are learnt for."""
@@ -70,23 +70,9 @@ class SequenceProjection(nn.Module):
 
     def start(self, parts: list[tuple[Tensor, Tensor]]) -> None:
         """Take the moments of used positions; a part is ``[n, t, width]`` and bool ``[n, t]``."""
-        count, total, squares = 0, torch.zeros(1).double(), torch.zeros(1).double()
-        ranges = []
-        for states, used in parts:
-            # A batch is small enough for single precision; the sum over all batches is not.
-            positions = states[used]
-            count += len(positions)
-            total = total + positions.sum(0).double()
-            squares = squares + positions.square().sum(0).double()
-            if len(positions):
-                ranges.append(torch.stack(positions.aminmax(dim=0)))
-        if count:
-            mean = total / count
-            self.get_buffer("mean").copy_(mean)
-            deviation = (squares / count - mean.square()).clamp_min(0.0).sqrt()
-            lowest, highest = torch.stack(ranges).unbind(1)
-            scale = column_scale(deviation, lowest.amin(0), highest.amax(0))
-            self.get_buffer("scale").copy_(scale)
+        if moments := column_moments(states[used] for states, used in parts):
+            self.get_buffer("mean").copy_(moments[0])
+            self.get_buffer("scale").copy_(moments[1])
 
     def standardise(self, x: Tensor) -> Tensor:
         """``[b, t, width]`` with mean 0 and deviation 1 in train."""

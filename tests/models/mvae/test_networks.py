@@ -32,7 +32,7 @@ def test_the_published_grid_of_28_and_what_cannot_be_halved() -> None:
 def test_standardising_and_back() -> None:
     layer = Standardise(3)
     rows = torch.tensor([[1.0, 5.0, 0.0], [3.0, 5.0, 10.0]])
-    layer.start(rows)
+    layer.start([rows])
     torch.testing.assert_close(layer(rows), torch.tensor([[-1.0, 0.0, -1.0], [1.0, 0.0, 1.0]]))
     torch.testing.assert_close(layer.back(layer(rows)), rows)
     # A column that was constant on train says nothing; an impossible value is cut.

@@ -138,7 +138,7 @@ class Views(nn.Module):
             parts = [self._flat(name, self._present(name, batch)) for batch in batches]
             likelihood = cast(Likelihood, vae.observer.likelihoods[name])
             if name in self.scales:
-                self.scales[name].start(torch.cat(parts))  # type: ignore[operator]
+                self.scales[name].start(parts)  # type: ignore[operator]
             else:
                 _begin(vae.observer.decoders[name], likelihood, parts)
             counts = [len(part) for part in parts]

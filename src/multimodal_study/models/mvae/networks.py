@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from multimodal_study.contract import Modality
-from multimodal_study.models.layers import WordsProjection
+from multimodal_study.models.layers import EntryDropout, WordsProjection, column_moments
 
 _CLIP = 20.0
 """Largest absolute standardised input: one impossible value must not own a row's likelihood."""
-_CONSTANT = 1e-6
-"""Standard deviation below which a column counts as constant."""
 _SMALLEST_GRID = 4
 """Rows and columns below which a picture is not halved again."""
 
@@ -26,13 +24,11 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
-    def start(self, rows: Tensor) -> None:
-        """Take the moments of present training rows ``[n, width]``."""
-        if len(rows):
-            self.get_buffer("mean").copy_(rows.mean(0))
-            # A constant column has nothing to say, and must not shout when it first varies.
-            spread = rows.std(0, unbiased=False)
-            self.get_buffer("scale").copy_(torch.where(spread < _CONSTANT, torch.inf, spread))
+    def start(self, parts: list[Tensor]) -> None:
+        """Take the moments of present training rows, each part ``[n, width]``."""
+        if moments := column_moments(parts):
+            self.get_buffer("mean").copy_(moments[0])
+            self.get_buffer("scale").copy_(moments[1])
 
     def forward(self, x: Tensor) -> Tensor:
         """``[b, width]`` standardised; NaN would pass, infinities do not."""
@@ -56,7 +52,7 @@ class VectorEncoder(nn.Sequential):
             first = WordsProjection(modality.width, hidden, dropout)
         steps: list[nn.Module] = []
         if dropout and modality.kind != "words":
-            steps.append(nn.Dropout(dropout))
+            steps.append(EntryDropout(dropout))
         steps += [first, nn.GELU()]
         for _ in range(layers - 1):
             steps += [nn.Linear(hidden, hidden), nn.GELU()]

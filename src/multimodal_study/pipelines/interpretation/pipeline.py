@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.pipelines.interpretation.attributions import attributions
 from multimodal_study.pipelines.interpretation.coattention import coattention
 from multimodal_study.pipelines.interpretation.edges import graph_attributions
@@ -167,7 +168,7 @@ def interpret(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
     return Pipeline(
         [
             Node(structure, measured, "latent_structure", name="latent_structure"),
-            Node(mapped, drawn, "latent_map", name="latent_map"),
+            Node(mapped, drawn, "latent_map", name="latent_map", tags=[ONE_CORE]),
         ],
         namespace=dataset,
         inputs={"features": f"{dataset}.features", **cells},

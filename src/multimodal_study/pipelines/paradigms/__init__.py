@@ -147,8 +147,8 @@ PARADIGMS: dict[str, Callable[[], list[Node]]] = {
 }
 
 TOWERS: dict[str, Callable[[], list[Node]]] = {
-    "clip": lambda: content_tower("clip", _clip, _early, one_core=False),
-    "vilbert": lambda: content_tower("vilbert", _vilbert, _early, one_core=True),
+    "clip": lambda: content_tower("clip", _clip, _early),
+    "vilbert": lambda: content_tower("vilbert", _vilbert, _early),
 }
 """The same paradigms where an item has many examples: they learn on the items, see the regime."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from kedro.pipeline import Node
 
+from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.pipelines.paradigms.supervised import evaluation_node
 
 
@@ -32,6 +33,7 @@ def baseline(name: str, load: Callable[[], Any]) -> list[Node]:
             ["features", f"params:{name}", "params:overrides", "params:seed"],
             ["predictions", "config", "history", "fit_cost"],
             name="fit_predict",
+            tags=[ONE_CORE],
         ),
         evaluation_node(),
     ]

@@ -157,5 +157,5 @@ def rebuilt_cell(
     return replace(
         cell,
         batches=ragged_factory(cell.features, sequences),
-        data_digest=cell.data_digest + arrays_digest(sequences),
+        data_digest=lambda: cell.data_digest() + arrays_digest(sequences),
     )

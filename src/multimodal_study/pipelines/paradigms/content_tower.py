@@ -28,16 +28,13 @@ FUSION = "early"
 """The paradigm that fuses the contents with what else is known."""
 
 
-def content_tower(
-    name: str, load: Callable[[], Any], load_fusion: Callable[[], Any], *, one_core: bool
-) -> list[Node]:
+def content_tower(name: str, load: Callable[[], Any], load_fusion: Callable[[], Any]) -> list[Node]:
     """Nodes of a paradigm whose network is the content tower of the items.
 
     Args:
         name: Its parameters' key.
         load: Imports the tower's network and ``Config``.
         load_fusion: Imports those of :data:`FUSION`.
-        one_core: Whether the tower learns on one core.
     """
 
     def align(
@@ -103,13 +100,14 @@ def content_tower(
             ["features", f"params:{name}", *budget],
             ["tower_weights", "tower_config", "tower_history", "tower_cost"],
             name="align",
-            tags=[ONE_CORE] if one_core else [],
+            tags=[ONE_CORE],
         ),
         Node(
             read_contents,
             ["features", "tower_weights", "tower_config"],
             "contents",
             name="read_contents",
+            tags=[ONE_CORE],
         ),
         Node(
             fit,
@@ -123,6 +121,7 @@ def content_tower(
             ["features", *towers, *fitted],
             ["predictions", "embeddings", "predict_cost"],
             name="predict",
+            tags=[ONE_CORE],
         ),
         evaluation_node(),
         Node(

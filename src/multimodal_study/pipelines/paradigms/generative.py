@@ -65,6 +65,7 @@ def generative(name: str, load: Callable[[], Any], *, weighs_task: bool = False)
             ["features", "weights", "config"],
             ["predictions", "embeddings", "predict_cost"],
             name="predict",
+            tags=[ONE_CORE],
         ),
         evaluation_node(),
         perturbation_node(load),

@@ -51,6 +51,7 @@ def supervised(
             ["features", "weights", "config"],
             ["predictions", "embeddings", "predict_cost"],
             name="predict",
+            tags=[ONE_CORE],
         ),
         evaluation_node(),
         perturbation_node(load),

@@ -6,6 +6,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.pipelines.perturbation.figure import draw
 from multimodal_study.pipelines.perturbation.robustness import robustness
 from multimodal_study.pipelines.perturbation.worth import interactions, modality_worth
@@ -50,8 +51,15 @@ def ask(dataset: str, paradigms: tuple[str, ...], *, constructed: bool = False) 
                 {**shared, **read, **{name: name for name in known}},
                 "modality_worth",
                 name="modality_worth",
+                tags=[ONE_CORE],
             ),
-            Node(together, {**evaluation, **read}, "interactions", name="interactions"),
+            Node(
+                together,
+                {**evaluation, **read},
+                "interactions",
+                name="interactions",
+                tags=[ONE_CORE],
+            ),
             Node(
                 curves,
                 {
@@ -62,6 +70,7 @@ def ask(dataset: str, paradigms: tuple[str, ...], *, constructed: bool = False) 
                 },
                 ["robustness", "robustness_area"],
                 name="robustness",
+                tags=[ONE_CORE],
             ),
             Node(draw, ["robustness"], "robustness_figure", name="robustness_figure"),
         ],
