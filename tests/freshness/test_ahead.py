@@ -44,7 +44,14 @@ def ran(
         catalog[f"toy.{name}.asked"] = JSONDataset(filepath=str(root / f"asked_{name}.json"))
         nodes = [
             Node(fit, inputs, "weights", name="fit", tags=[ONE_CORE]),
-            Node(ask, ["features", "weights"], "asked", name="ask", tags=[ONE_CORE]),
+            # Inputs by name, as the nodes that read every cell have them.
+            Node(
+                ask,
+                {"features": "features", "fitted": "weights"},
+                "asked",
+                name="ask",
+                tags=[ONE_CORE],
+            ),
         ]
         everything += instantiate(nodes, dataset="toy", paradigm=name)
     run = _FreshRun(SequentialRunner(), Ledger(root / "ledger"))
@@ -57,8 +64,8 @@ def ran(
     return {name: catalog.load(f"toy.{name}.weights") for name in cells}
 
 
-def ask(features: Any, weights: dict[str, int]) -> dict[str, int]:
-    return {"process": os.getpid(), "value": 10 * weights["value"]}
+def ask(features: Any, fitted: dict[str, int]) -> dict[str, int]:
+    return {"process": os.getpid(), "value": 10 * fitted["value"]}
 
 
 def places(found: dict[str, Any]) -> set[bool]:

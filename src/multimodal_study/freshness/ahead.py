@@ -59,11 +59,14 @@ class Ahead:
             results.close()  # type: ignore[attr-defined]
 
     def _turn(self, node: Node) -> Callable[..., Any]:
-        def turn(*inputs: Any) -> Any:
+        positions, names = _arguments(node)
+
+        def turn(*inputs: Any, **named: Any) -> Any:
             if node.name not in self._begun:
-                self._begin(node, dict(zip(node.inputs, inputs, strict=True)))
+                given = dict(zip(positions, inputs, strict=True))
+                self._begin(node, given | {names[key]: value for key, value in named.items()})
             if node.name not in self._begun:
-                return node.func(*inputs)
+                return node.func(*inputs, **named)
             while node.name not in self._found:
                 name, result = next(self._begun[node.name])
                 self._found[name] = result
@@ -113,16 +116,25 @@ def _results(
 ) -> Iterator[tuple[str, Any]]:
     from multimodal_study.side_by_side import side_by_side
 
-    def work(part: tuple[Callable[..., Any], list[str]]) -> Any:
-        function, names = part
+    def work(part: tuple[Callable[..., Any], list[str], dict[str, str]]) -> Any:
+        function, positions, names = part
+        inputs = [loaded[name] for name in positions]
         try:
-            return function(*(loaded[name] for name in names))
+            return function(*inputs, **{key: loaded[name] for key, name in names.items()})
         except Exception as error:
             return error
 
-    parts = [(node.func, list(node.inputs)) for node in nodes]
+    parts = [(node.func, *_arguments(node)) for node in nodes]
     made = side_by_side(work, parts, processes)
     yield from ((node.name, result) for node, result in zip(nodes, made, strict=True))
+
+
+def _arguments(node: Node) -> tuple[list[str], dict[str, str]]:
+    """Catalogue names of the inputs: by position, or by the argument's name."""
+    given = node._inputs
+    if isinstance(given, dict):
+        return [], dict(given)
+    return list(node.inputs), {}
 
 
 def _dataset(node: Node) -> str:

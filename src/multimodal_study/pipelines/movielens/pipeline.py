@@ -7,7 +7,6 @@ locate_enrichment -----------^
 
 from kedro.pipeline import Node, Pipeline
 
-from multimodal_study.freshness.ahead import ONE_CORE
 from multimodal_study.freshness.plan import OBSERVE
 from multimodal_study.pipelines.movielens.featurise import featurise
 from multimodal_study.pipelines.movielens.nodes import (
@@ -73,7 +72,7 @@ def create_ranking() -> Pipeline:
     """Recommenders side by side on the features; a cell of ratings does not need it."""
     read = ["features", "params:ranking", "params:evaluation", "params:seed"]
     return Pipeline(
-        [Node(ranking, read, "ranking", name="ranking", tags=[ONE_CORE])],
+        [Node(ranking, read, "ranking", name="ranking")],
         namespace=NAME,
         inputs={"features": f"{NAME}.features"},
         parameters={"params:evaluation", "params:seed"},

@@ -9,10 +9,10 @@ before, whatever the rating, do not compete; a film is to be found if its rating
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from joblib import cpu_count
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
 AGAINST = "ease"
 CONTENTS = ("genres", "people")
 OPTIONS = (
@@ -43,8 +46,8 @@ OPTIONS = (
 Fit = Callable[[csr_matrix], Scorer]
 Reached = tuple[float, str, Fit]
 """NDCG on validation, the setting in words, and how it is fitted."""
-Try = Callable[["Interactions", csr_matrix, int], Iterator[Reached]]
-"""Train, what is to be found on validation, and the depth, to what each setting reached."""
+Try = Callable[["Interactions", csr_matrix, int], Reached]
+"""Train, what is to be found on validation, and the depth, to what one setting reached."""
 
 
 @dataclass(frozen=True)
@@ -78,25 +81,35 @@ def ranking(
     contents = film_contents(features, int(ranking["content_min_films"]))
     named = recommenders(ranking, contents, seed)
 
-    def chosen(name: str) -> tuple[TopN, str]:
-        reached = list(named[name](train, validation.liked, depth))
-        if not reached:
-            raise InputError(f"movielens.ranking leaves {name} nothing to try; give it a value")
-        _, setting, fit = max(reached, key=lambda each: each[0])
-        return evaluate(fit(before.liked), before.seen, test.liked, depth=depth), setting
+    tried = [(name, each) for name, tries in named.items() for each in tries]
+    reached = parallel(lambda each: each[1](train, validation.liked, depth), tried)
+    best: dict[str, Reached] = {}
+    for (name, _), one in zip(tried, reached, strict=True):
+        best[name] = max(best.get(name, one), one, key=lambda each: each[0])
+    if lacking := named.keys() - best:
+        raise InputError(
+            f"movielens.ranking leaves {sorted(lacking)[0]} nothing to try; give it a value"
+        )
 
-    found: dict[str, TopN] = {}
-    settings: dict[str, str] = {}
-    done = side_by_side(chosen, named, min(cpu_count(), len(named)))
-    for name, (lists, setting) in zip(named, done, strict=True):
-        found[name], settings[name] = lists, setting
-        logger.info("ranking: %s (%s) %s", name, setting, lists.means())
+    def found_by(name: str) -> TopN:
+        return evaluate(best[name][2](before.liked), before.seen, test.liked, depth=depth)
+
+    found = dict(zip(named, parallel(found_by, list(named)), strict=True))
+    for name, lists in found.items():
+        logger.info("ranking: %s (%s) %s", name, best[name][1], lists.means())
+    settings = {name: setting for name, (_, setting, _) in best.items()}
     table = ranking_table(found, AGAINST, resampling_of(evaluation))
     return table.assign(setting=table["recommender"].map(settings))
 
 
-def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> dict[str, Try]:
-    """What is compared, by name, with the settings to try."""
+def parallel(work: Callable[[Part], Result], parts: list[Part]) -> list[Result]:
+    """``work`` on every part, on all cores, the last part first: those learn longest."""
+    done = side_by_side(work, parts[::-1], min(cpu_count(), len(parts)) or 1)
+    return list(done)[::-1]
+
+
+def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> dict[str, list[Try]]:
+    """What is compared, by name, with the settings to try; what learns longest comes last."""
 
     def near(number: int) -> Fit:
         return lambda liked: neighbours.fit(liked, number)
@@ -104,15 +117,12 @@ def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> di
     def linear(l2: float, weight: float = 0.0) -> Fit:
         return lambda liked: ease.fit(_with_contents(liked, contents, weight), l2)
 
-    named: dict[str, Try] = {
+    named: dict[str, list[Try]] = {
         "popularity": _each([("", ease.popularity)]),
         "item_knn": _each([(f"neighbours {n}", near(int(n))) for n in options["neighbours"]]),
         AGAINST: _each([(f"l2 {l2:g}", linear(float(l2))) for l2 in options["l2"]]),
     }
     weights = [float(weight) for weight in options["content_weights"]]
-    learnt = options.get("lightgcn")
-    if learnt:
-        named["lightgcn"] = graph_tries(learnt, contents, [0.0], seed)
     if contents.shape[1]:
         named["ease_contents"] = _each(
             [
@@ -120,7 +130,10 @@ def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> di
                 for l2, weight in product(options["content_l2"], weights)
             ]
         )
-        if learnt and learnt["content_weights"]:
+    learnt = options.get("lightgcn")
+    if learnt:
+        named["lightgcn"] = graph_tries(learnt, contents, [0.0], seed)
+        if contents.shape[1] and learnt["content_weights"]:
             tried = [float(weight) for weight in learnt["content_weights"]]
             named["lightgcn_contents"] = graph_tries(learnt, contents, tried, seed)
     return named
@@ -128,7 +141,7 @@ def recommenders(options: dict[str, Any], contents: csr_matrix, seed: int) -> di
 
 def graph_tries(
     options: dict[str, Any], contents: csr_matrix, weights: list[float], seed: int
-) -> Try:
+) -> list[Try]:
     """LightGCN; a list among its options is a list to try, the number of passes is chosen too.
 
     Raises:
@@ -147,12 +160,11 @@ def graph_tries(
             _with_contents(liked, contents, weight), config, seed
         ).scores()
 
-    def tries(train: Interactions, wanted: csr_matrix, depth: int) -> Iterator[Reached]:
-        def measure(score: Scorer) -> float:
-            return evaluate(score, train.seen, wanted, depth=depth).means()["ndcg"]
+    def one(chosen: dict[str, Any], weight: float) -> Try:
+        def reach(train: Interactions, wanted: csr_matrix, depth: int) -> Reached:
+            def measure(score: Scorer) -> float:
+                return evaluate(score, train.seen, wanted, depth=depth).means()["ndcg"]
 
-        for *values, weight in product(*lists.values(), weights):
-            chosen = dict(zip(lists, values, strict=True))
             config = lightgcn.Config(**rest, **chosen)
             rows = _with_contents(train.liked, contents, weight)
             reached = lightgcn.follow(rows, config, seed, measure, every=every, patience=patience)
@@ -160,9 +172,12 @@ def graph_tries(
             words = [f"{name} {value}" for name, value in chosen.items()]
             words += [f"weight {weight:g}"] if weight else []
             fit = refitted(replace(config, max_epochs=epochs), weight)
-            yield best, ", ".join([*words, f"{epochs} passes"]), fit
+            return best, ", ".join([*words, f"{epochs} passes"]), fit
 
-    return tries
+        return reach
+
+    combined = product(*lists.values(), weights)
+    return [one(dict(zip(lists, values, strict=True)), weight) for *values, weight in combined]
 
 
 def _with_contents(liked: csr_matrix, contents: csr_matrix, weight: float) -> csr_matrix:
@@ -203,15 +218,16 @@ def film_contents(features: Features, min_films: int) -> csr_matrix:
     return csr_matrix(stacked[:, kept].multiply(scale / max(scale.max(initial=0.0), 1e-12)))
 
 
-def _each(settings: list[tuple[str, Fit]]) -> Try:
+def _each(settings: list[tuple[str, Fit]]) -> list[Try]:
     """Fit each; a single setting has nothing to be compared with, and is not."""
 
-    def tries(train: Interactions, wanted: csr_matrix, depth: int) -> Iterator[Reached]:
-        for words, fit in settings:
+    def one(words: str, fit: Fit) -> Try:
+        def reach(train: Interactions, wanted: csr_matrix, depth: int) -> Reached:
             if len(settings) == 1:
-                yield 0.0, words, fit
-                return
+                return 0.0, words, fit
             found = evaluate(fit(train.liked), train.seen, wanted, depth=depth)
-            yield found.means()["ndcg"], words, fit
+            return found.means()["ndcg"], words, fit
 
-    return tries
+        return reach
+
+    return [one(*each) for each in settings]

@@ -70,7 +70,6 @@ def ask(dataset: str, paradigms: tuple[str, ...], *, constructed: bool = False) 
                 },
                 ["robustness", "robustness_area"],
                 name="robustness",
-                tags=[ONE_CORE],
             ),
             Node(draw, ["robustness"], "robustness_figure", name="robustness_figure"),
         ],
