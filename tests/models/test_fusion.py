@@ -274,3 +274,11 @@ def test_a_column_that_train_never_saw_vary_says_nothing(tiny_features: Any, var
         for one in (calm, other)
     )
     torch.testing.assert_close(found, expected)
+
+
+def test_a_stack_of_numbers_starts_at_their_mean(tiny_features: Any) -> None:
+    features = tiny_features("regression")
+    module = build("late stacking", features).eval()
+    batch = batch_of(features)
+    branches = module.branches(module.encoders(batch))
+    torch.testing.assert_close(module(batch), branches.mean(1))

@@ -15,6 +15,7 @@ starving the weak ones (Wang et al. 2020). A modality that a row lacks has no vo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,7 +58,7 @@ class LateFusion(FusionModule):
         super().__init__(config, modalities, task)
         self.encoders = ModalityEncoders(config, modalities)
         self.heads = nn.ModuleDict({name: make_head(task, config.embed_dim) for name in modalities})
-        self.vote = nn.Parameter(torch.zeros(len(modalities)))
+        self.vote = nn.Parameter(torch.full((len(modalities),), self._first_vote()))
         self.scale = nn.Parameter(torch.zeros(1))
         self.bias = nn.Parameter(torch.zeros(task.outputs))
         together = config.embed_dim * len(modalities)
@@ -70,6 +71,15 @@ class LateFusion(FusionModule):
         target = torch.cat([batch.target for batch in batches])
         for head in [*self.heads.values(), *([self.head] if self.head else [])]:
             head.start(target)  # type: ignore[operator]
+
+    def _first_vote(self) -> float:
+        """So that, before they are fitted, numbers are averaged; logits are evidence and add up.
+
+        Epochs are compared by what the combination says before ``finish``.
+        """
+        if self.task.kind == "regression":
+            return math.log(math.expm1(1 / len(self.modalities)))
+        return 0.0
 
     def joint(self, batch: Batch) -> Tensor:
         """The sub-networks' last layers side by side ``[b, m d]``."""
