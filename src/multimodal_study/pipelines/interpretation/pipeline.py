@@ -70,7 +70,8 @@ def attribute(dataset: str, paradigms: tuple[str, ...]) -> Pipeline:
         return attributions(features, cells, given["attributions"], given["evaluation"])
 
     read = {"features": "features", "attributions": "params:interpretation.attributions"}
-    return _placed(dataset, paradigms, attribute, read, ["attributions", "top_terms"])
+    made = ["attributions", "top_terms"]
+    return _placed(dataset, paradigms, attribute, read, made, one_core=True)
 
 
 def coattend(dataset: str) -> Pipeline:
@@ -85,7 +86,7 @@ def coattend(dataset: str) -> Pipeline:
     read = {name: name for name in ("features", "table", "source_files")}
     read |= {"coattention": "params:interpretation.coattention", "featurise": "params:featurise"}
     made = ["coattention", "coattention_words", "coattention_sheet"]
-    return _placed(dataset, ("vilbert",), coattend, read, made)
+    return _placed(dataset, ("vilbert",), coattend, read, made, one_core=True)
 
 
 def follow_edges(dataset: str) -> Pipeline:
@@ -99,7 +100,7 @@ def follow_edges(dataset: str) -> Pipeline:
 
     read = {"features": "features", "table": "table", "edges": "params:interpretation.edges"}
     made = ["graph_attributions", "edge_tests", "edge_sheet"]
-    return _placed(dataset, ("gnn",), follow_edges, read, made)
+    return _placed(dataset, ("gnn",), follow_edges, read, made, one_core=True)
 
 
 def relate_tokens(dataset: str) -> Pipeline:
@@ -197,10 +198,13 @@ def _placed(  # noqa: PLR0917
     read: dict[str, str],
     made: list[str],
     own: dict[str, str] | None = None,
+    *,
+    one_core: bool = False,
 ) -> Pipeline:
     """A node that reads what cells saved, as a part of the namespace ``dataset``.
 
-    ``own`` are inputs that are not the dataset's, by the name in ``read``.
+    ``own`` are inputs that are not the dataset's, by the name in ``read``; ``one_core``: it gains
+    next to nothing by a second thread.
     """
     saved = [(name, kind) for name in paradigms for kind in SAVED]
     cells = {f"{name}_{kind}": f"{dataset}.{name}.{kind}" for name, kind in saved}
@@ -210,7 +214,7 @@ def _placed(  # noqa: PLR0917
         name: f"{dataset}.{name}" for name in read.values() if name not in {*cells, *parameters}
     }
     return Pipeline(
-        [Node(function, read, made, name=function.__name__)],
+        [Node(function, read, made, name=function.__name__, tags=[ONE_CORE] * one_core)],
         namespace=dataset,
         inputs={**free, **cells, **(own or {})},
         parameters=parameters - set(OWN),

@@ -9,15 +9,16 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from joblib import cpu_count
 
 from multimodal_study.errors import InputError
 from multimodal_study.pipelines.movielens.enrichment.titles import natural
+from multimodal_study.side_by_side import side_by_side
 from multimodal_study.storage.write_aside import write_aside
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ HUES = {
 _MARGIN = 8
 _LARGEST, _SMALLEST = 24, 9
 _LINES = 7
+_WORTH_PROCESSES = 2000
+"""Cards whose drawing takes longer than starting a process."""
 
 
 def card_name(title: str, year: int | None, genres: str) -> str:
@@ -69,16 +72,21 @@ def render(films: list[dict[str, Any]], folder: Path) -> list[Path]:
     paths = [folder / card_name(f["title"], f["year"], f["genres"] or "") for f in films]
     wanted = {path: film for path, film in zip(paths, films, strict=True) if not path.is_file()}
 
-    def make(path: Path, film: dict[str, Any]) -> None:
+    cards = list(wanted.items())
+    # Pillow holds the interpreter while it draws: threads would wait for each other.
+    processes = cpu_count() if len(cards) >= _WORTH_PROCESSES else 1
+    for _ in side_by_side(_save, [cards[n::processes] for n in range(processes)], processes):
+        pass
+    logger.info("title cards: %d drawn, %d there before", len(wanted), len(paths) - len(wanted))
+    return paths
+
+
+def _save(cards: list[tuple[Path, dict[str, Any]]]) -> None:
+    for path, film in cards:
         with write_aside(path) as partial, partial.open("wb") as file:
             draw(film["title"], film["year"], film["genres"] or "").save(
                 file, format="PNG", compress_level=1
             )
-
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(make, wanted.keys(), wanted.values()))
-    logger.info("title cards: %d drawn, %d there before", len(wanted), len(paths) - len(wanted))
-    return paths
 
 
 @lru_cache(maxsize=2048)
