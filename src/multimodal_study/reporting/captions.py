@@ -118,7 +118,8 @@ FIGURES: dict[str, Shown] = {
     "robustness_figure": Shown(
         "Robustness",
         "The deciding metric on test against the severity of what was done to an origin, means "
-        "over seeds with their interval. A panel per perturbation and origin.",
+        "over seeds with their interval. A panel per origin, for noise and for what is missing "
+        "completely at random; other mechanisms stand in the table.",
         "Curves of the deciding metric over the severity of noise and of missing modalities, one "
         "line per paradigm. The table of areas sums each of them up.",
     ),

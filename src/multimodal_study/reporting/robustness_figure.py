@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A7A7A", "#222222")
 """Okabe and Ito (2008), grey and ink; a marker says the same as a colour."""
 MARKERS = "osD^vPX*"
-LEFT_OUT = ("removed",)
-"""Two points make no curve: they are the ends of what is missing completely at random."""
+SHOWN = ("noise", "missing completely at random")
+"""What is drawn; what is lost by other mechanisms, and whole origins, stand in the table."""
 
 
 def robustness_figure(curves: pd.DataFrame) -> Figure:
-    """A panel per perturbation (rows) and origin (columns), a line with its interval per paradigm.
+    """A panel per origin (rows) and perturbation (columns), a line with its interval per paradigm.
 
     Args:
         curves: As ``robustness`` made them; may be empty.
     """
-    shown = curves[~curves["perturbation"].isin(LEFT_OUT)]
+    shown = curves[curves["perturbation"].isin(SHOWN)]
     kinds = list(dict.fromkeys(shown["perturbation"]))
     origins = list(dict.fromkeys(shown["origin"]))
-    wide, tall = max(len(origins), 1), max(len(kinds), 1)
-    figure = Figure(figsize=(1.2 + 2.6 * wide, 1.0 + 2.0 * tall), layout="constrained")
+    wide, tall = max(len(kinds), 1), max(len(origins), 1)
+    figure = Figure(figsize=(1.2 + 3.2 * wide, 1.0 + 1.9 * tall), layout="constrained")
     axes = figure.subplots(tall, wide, squeeze=False, sharey=True)
     paradigms = list(dict.fromkeys(shown["paradigm"]))
     styles = {name: _style(place) for place, name in enumerate(paradigms)}
-    for row, kind in zip(axes, kinds, strict=False):
-        for axis, origin in zip(row, origins, strict=False):
+    for row, origin in zip(axes, origins, strict=False):
+        for axis, kind in zip(row, kinds, strict=False):
             own = shown[(shown["perturbation"] == kind) & (shown["origin"] == origin)]
             if own.empty:
                 axis.remove()

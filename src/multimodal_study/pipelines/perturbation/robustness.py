@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from multimodal_study.contract import Features
     from multimodal_study.pipelines.perturbation.conditions import Perturbation
     from multimodal_study.pipelines.perturbation.panels import Asked
+    from multimodal_study.pipelines.perturbation.scores import Components
 
     Array = np.ndarray[Any, Any]
 
@@ -89,6 +90,7 @@ def robustness(
     from multimodal_study.metrics.table import task_of
     from multimodal_study.pipelines.perturbation.conditions import perturbation_of
     from multimodal_study.pipelines.perturbation.panels import asked_of
+    from multimodal_study.pipelines.perturbation.scores import Components
     from multimodal_study.side_by_side import side_by_side
 
     settings = perturbation_of(perturbation)
@@ -102,7 +104,8 @@ def robustness(
         logger.warning("no curves: %s is no function of sums over rows", name)
         return pd.DataFrame(columns=CURVES), pd.DataFrame(columns=AREAS)
 
-    cells = ((asked, list(_curves(asked, features, settings))) for asked in own.values())
+    components = Components(features)
+    cells = ((asked, list(_curves(asked, components, settings))) for asked in own.values())
     made = side_by_side(_rows, cells, max(1, min(cpu_count(), len(own))))
     for paradigm, rows in zip(own, made, strict=True):
         for all_rows, own_rows in zip((points, areas), rows, strict=True):
@@ -160,7 +163,7 @@ def _area(
     }
 
 
-def _curves(asked: Asked, features: Features, settings: Perturbation) -> Iterator[Curve]:
+def _curves(asked: Asked, components: Components, settings: Perturbation) -> Iterator[Curve]:
     from multimodal_study.metrics.missingness import loss_probabilities
     from multimodal_study.pipelines.perturbation.conditions import NOISE as NOISY
     from multimodal_study.pipelines.perturbation.conditions import SHUFFLED, SUBSET
@@ -178,7 +181,7 @@ def _curves(asked: Asked, features: Features, settings: Perturbation) -> Iterato
         levels = sorted(severity for name, severity in noisy if name == origin)
         worse = [seen(noisy[origin, severity]) for severity in levels]
         yield Curve(NOISE, origin, [0.0, *levels], [subsets[whole], *worse])
-    scores = _scores(features, next(iter(asked.panels.values())).examples, origins)
+    scores = _scores(components, next(iter(asked.panels.values())).examples, origins)
     rates = [0.0, *settings.missing, 1.0]
     for (mechanism, origin), score in scores.items():
         slope = 0.0 if mechanism == COMPLETELY else settings.dependence
@@ -206,7 +209,7 @@ def _mixed(
 
 
 def _scores(
-    features: Features, examples: Array, origins: list[str]
+    components: Components, examples: Array, origins: list[str]
 ) -> dict[tuple[str, str], Array]:
     """Mechanism and origin to what its loss depends on, ``[n]``, in the order of ``examples``.
 
@@ -216,8 +219,9 @@ def _scores(
     """
     import pandas as pd
 
-    from multimodal_study.pipelines.perturbation.scores import first_component, label_score
+    from multimodal_study.pipelines.perturbation.scores import label_score
 
+    features = components.features
     place = pd.Index(features.examples["example_id"]).get_indexer(examples)
     known = list(dict.fromkeys(item.origin for item in features.modalities.values()))
     label = label_score(features, place)
@@ -228,7 +232,7 @@ def _scores(
         parts = [origin] if origin in known else list(features.pair or ())
         others = [other for other in known if other not in parts]
         if others:
-            found[AT_RANDOM, origin] = first_component(features, others, place)
-        found[NOT_BY_VALUE, origin] = first_component(features, parts, place)
+            found[AT_RANDOM, origin] = components.first(others, place)
+        found[NOT_BY_VALUE, origin] = components.first(parts, place)
         found[NOT_BY_LABEL, origin] = label
     return found

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse import issparse
 
 from multimodal_study.contract import SEQUENCES, Features
@@ -60,6 +61,21 @@ def first_component(features: Features, origins: Collection[str], rows: Array) -
     return _leading(scaled)
 
 
+class Components:
+    """First components of ``features`` that several paradigms ask for, each made once."""
+
+    def __init__(self, features: Features) -> None:
+        self.features = features
+        self._made: dict[tuple[tuple[str, ...], bytes], Array] = {}
+
+    def first(self, origins: Collection[str], rows: Array) -> Array:
+        """:func:`first_component` of the features."""
+        key = tuple(origins), rows.tobytes()
+        if key not in self._made:
+            self._made[key] = first_component(self.features, origins, rows)
+        return self._made[key]
+
+
 def _entering(features: Features, origins: Collection[str]) -> list[str]:
     """Modalities of ``origins`` that enter a component: vectors, or whatever else there is."""
     own = {n: item for n, item in features.modalities.items() if item.origin in origins}
@@ -74,7 +90,8 @@ def _entering(features: Features, origins: Collection[str]) -> list[str]:
 
 def _leading(table: Array) -> Array:
     """Scores ``[n]`` of the leading singular vector of ``[n, d]``."""
-    values, vectors = np.linalg.eigh(table @ table.T)
-    scores = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
+    last = len(table) - 1
+    values, vectors = eigh(table @ table.T, subset_by_index=[last, last])
+    scores = vectors[:, 0] * np.sqrt(max(values[0], 0.0))
     loadings = table.T @ scores
     return np.asarray(scores * (np.sign(loadings[np.abs(loadings).argmax()]) or 1.0))
