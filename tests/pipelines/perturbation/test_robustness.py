@@ -17,7 +17,7 @@ from multimodal_study.pipelines.perturbation.robustness import (
     _scores,
     robustness,
 )
-from multimodal_study.pipelines.perturbation.scores import first_component, label_score
+from multimodal_study.pipelines.perturbation.scores import Components, first_component, label_score
 from multimodal_study.reporting.robustness_figure import SHOWN, robustness_figure
 
 
@@ -120,7 +120,7 @@ def test_an_origin_that_is_the_cells_own_is_scored_by_the_pair_that_it_was_made_
     keys = {f"{origin}_key": np.arange(len(features.examples)) for origin in ("image", "text")}
     features = replace(features, examples=features.examples.assign(**keys), pair=("image", "text"))
     ids = features.examples["example_id"].to_numpy()[:50]
-    found = _scores(features, ids, ["contents"])
+    found = _scores(Components(features), ids, ["contents"])
     assert AT_RANDOM not in {mechanism for mechanism, _ in found}  # nothing else is there
     both = first_component(features, ["image", "text"], np.arange(50))
     np.testing.assert_array_equal(found[NOT_BY_VALUE, "contents"], both)
