@@ -51,8 +51,18 @@ def _gains_by_threads(
 @contextmanager
 def cpu_threads(network: FusionModule) -> Iterator[None]:
     """One CPU thread for a network that does not gain by more."""
+    if _gains_by_threads(network, network.modalities):
+        yield
+        return
+    with one_thread():
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One CPU thread for all of PyTorch, so that a sum is the same in a worker and outside."""
     before = torch.get_num_threads()
-    torch.set_num_threads(before if _gains_by_threads(network, network.modalities) else 1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

@@ -51,13 +51,16 @@ def align(
     Raises:
         InputError: There is no pair, or no item of validation that train lacks.
     """
+    from multimodal_study.hardware import one_thread
+
     if parameters.get("model") is not None:
         raise InputError(
             "clip.model reads the pictures of a dataset with one example per item; set it to null"
         )
     items = items_of(features, attends=bool(parameters["heads"]))
     own = {**trainer, **parameters.get("trainer", {}), "seeds": 1}
-    return fit_cell(tower, items, {**parameters, "trainer": own}, trainer, seed)
+    with one_thread():
+        return fit_cell(tower, items, {**parameters, "trainer": own}, trainer, seed)
 
 
 def items_of(features: Features, *, attends: bool) -> Features:
@@ -101,6 +104,15 @@ def read_contents(
         ``<origin>`` ``[items, e]``: embeddings; and where the tower matches pairs, its scores of
         the galleries, named as ``data.gallery`` says.
     """
+    from multimodal_study.hardware import one_thread
+
+    with one_thread():
+        return _read(tower, features, weights, config)
+
+
+def _read(
+    tower: tuple[Any, Any], features: Features, weights: Arrays, config: dict[str, Any]
+) -> Arrays:
     from multimodal_study.matching import match_candidates
     from multimodal_study.seeds import rebuild_network
     from multimodal_study.training import predict_and_embed
