@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from multimodal_study.contract import Features
     from multimodal_study.metrics.bootstrap import Resampling
-    from multimodal_study.metrics.disentanglement import Side
+    from multimodal_study.metrics.disentanglement import Scored, Side
 
 Array = np.ndarray[Any, Any]
 logger = logging.getLogger(__name__)
@@ -83,6 +84,10 @@ def disentanglement(  # noqa: PLR0917 - a node's inputs come by position
         InputError: ``bootstrap`` is below 100.
     """
     import pandas as pd
+    from joblib import cpu_count
+
+    from multimodal_study.metrics import disentanglement as scores
+    from multimodal_study.side_by_side import side_by_side
 
     if int(options["bootstrap"]) < 100:  # noqa: PLR2004
         raise InputError(
@@ -96,18 +101,24 @@ def disentanglement(  # noqa: PLR0917 - a node's inputs come by position
         return pd.DataFrame(columns=COLUMNS)
     resampling = replace(resampling, replicates=int(options["bootstrap"]))
     known, spaces = _spaces(features, items, list(carriers), embeddings)
+    fits = [(*known.sides(own), n) for codes in spaces.values() for n, own in enumerate(codes)]
+    scored = side_by_side(lambda fit: scores.score(*fit), fits, min(cpu_count(), len(fits)))
     table = [
-        {"representation": name, **_scored(known, codes, resampling)}
+        {
+            "representation": name,
+            **_row(known, codes, list(islice(scored, len(codes))), resampling),
+        }
         for name, codes in spaces.items()
     ]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
-def _scored(known: Known, codes: list[Array], resampling: Resampling) -> dict[str, Any]:
+def _row(
+    known: Known, codes: list[Array], fitted: list[Scored], resampling: Resampling
+) -> dict[str, Any]:
     """One row of the table; ``codes`` has ``[n, d]`` per fit."""
     from multimodal_study.metrics import disentanglement as scores
 
-    fitted = [scores.score(*known.sides(own), seed=n) for n, own in enumerate(codes)]
     found = scores.estimates(fitted, known.cluster[known.held_out], resampling)
     row: dict[str, Any] = {"fits": len(codes), "latents": codes[0].shape[1]}
     row |= {"factors": known.values.shape[1], "examples": len(known.held_out)}
