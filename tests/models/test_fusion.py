@@ -282,3 +282,7 @@ def test_a_stack_of_numbers_starts_at_their_mean(tiny_features: Any) -> None:
     batch = batch_of(features)
     branches = module.branches(module.encoders(batch))
     torch.testing.assert_close(module(batch), branches.mean(1))
+    place = list(features.modalities).index("metadata")
+    batch.present["metadata"][:4] = False
+    others = [m for m in range(branches.shape[1]) if m != place]
+    torch.testing.assert_close(module(batch)[:4], branches[:4, others].mean(1))

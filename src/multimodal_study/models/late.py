@@ -10,7 +10,8 @@
   never on test
 
 Every sub-network also has its own loss (weight ``branch_loss``), which keeps a strong modality from
-starving the weak ones (Wang et al. 2020). A modality that a row lacks has no vote.
+starving the weak ones (Wang et al. 2020). A modality that a row lacks has no vote; where numbers
+are stacked, the others share its weight.
 """
 
 from __future__ import annotations
@@ -97,6 +98,10 @@ class LateFusion(FusionModule):
         votes = present.to(logits.dtype)
         if self.config.combination == "stacking":
             weights = F.softplus(self.vote) * votes
+            if self.task.kind == "regression":
+                # Numbers do not add up: the others speak for what a row lacks.
+                whole = F.softplus(self.vote).sum()
+                weights = weights * whole / weights.sum(1, keepdim=True).clamp_min(1e-6)
             return (weights[..., None] * logits).sum(1) + self.bias
         if self.config.combination == "weights":
             votes = votes * self.vote.softmax(0) * len(self.vote)
