@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from multimodal_study.models.layers import EntryDropout, column_moments
+from multimodal_study.models.towers import steady
 
 
 @given(
@@ -33,6 +34,11 @@ def test_a_constant_column_has_an_infinite_scale_and_no_row_no_moments() -> None
     assert moments is not None
     assert moments[1][0] == torch.inf and moments[1][1] < 1e-5
     assert column_moments([rows[:0]]) is None
+
+
+def test_a_silent_column_silences_no_other() -> None:
+    found = steady(torch.tensor([1.0, 0.0, torch.inf, 3.0]))
+    torch.testing.assert_close(found, torch.tensor([1.0, 4 / 300, torch.inf, 3.0]))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

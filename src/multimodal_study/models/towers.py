@@ -188,11 +188,14 @@ def summary_width(item: Modality) -> int:
 
 
 def steady(deviation: Tensor) -> Tensor:
-    """Deviations ``[d]``, none below a hundredth of their mean.
+    """Deviations ``[d]``, none below a hundredth of their mean; infinite ones, of silent
+    columns, stay so.
 
     A number that is constant in train, as a dead channel is, must not explode elsewhere.
     """
-    return deviation.clamp_min(max(1e-2 * float(deviation.mean()), _TINY))
+    finite = deviation[deviation.isfinite()]
+    mean = float(finite.mean()) if len(finite) else 0.0
+    return deviation.clamp_min(max(1e-2 * mean, _TINY))
 
 
 def used(batch: Batch, name: str) -> Tensor:
