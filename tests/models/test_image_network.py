@@ -222,3 +222,13 @@ def test_pool_leaves_the_mode_alone() -> None:
 def test_settings_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"pixels.{next(iter(wrong))}"):
         early.Config(**{**COMMON, "pixels": wrong})
+
+
+def test_an_entry_that_does_not_vary_yet_can_vary_later() -> None:
+    project = PixelsProjection(4, 0.0, PixelsConfig())
+    pooled = torch.randn(20, 1280)
+    pooled[:, 7] = 0.5
+    project.start([pooled[:12], pooled[12:]])
+    scale = project.project.get_buffer("scale")
+    assert torch.isfinite(scale).all() and 0 < scale[7] < scale.median()
+    np.testing.assert_allclose(scale[8], pooled[:, 8].std(unbiased=False), rtol=1e-4)

@@ -109,9 +109,10 @@ class PixelsProjection(nn.Module):
             parts: Pixels ``[n, h, w, channels]``, or what :meth:`pool` made of them ``[n, 1280]``.
         """
         self.project.start([part if part.ndim == 2 else self.pool(part) for part in parts])  # noqa: PLR2004
-        # Unlike a frozen encoder's, an entry that hardly varies now will vary later.
+        # Unlike a frozen encoder's, an entry that does not vary now will vary later.
         scale = self.project.get_buffer("scale")
-        scale.clamp_(min=float(scale.square().mean().sqrt()) * _FLOOR)
+        spread = torch.where(scale.isinf(), 0.0, scale)
+        scale.copy_(spread.clamp_min(float(spread.square().mean().sqrt()) * _FLOOR))
 
     def pool(self, pixels: Tensor) -> Tensor:
         """Pooled vectors as at prediction, without a gradient: float32 ``[n, 1280]``."""

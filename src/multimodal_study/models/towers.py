@@ -188,10 +188,10 @@ def summary_width(item: Modality) -> int:
 
 
 def steady(deviation: Tensor) -> Tensor:
-    """Deviations ``[d]``, none below a hundredth of their mean; infinite ones, of silent
-    columns, stay so.
+    """Deviations ``[d]``, none below a hundredth of their mean.
 
-    A number that is constant in train, as a dead channel is, must not explode elsewhere.
+    A number that is constant in train, as a dead channel is, must not explode elsewhere. Infinite
+    deviations, of columns that are silent, stay so.
     """
     finite = deviation[deviation.isfinite()]
     mean = float(finite.mean()) if len(finite) else 0.0
