@@ -3,7 +3,8 @@
 A runner takes node after node, and a cell of one seed leaves all cores but one idle. Here the
 functions of such nodes run in processes of their own, those first that most others wait for, and a
 node whose turn has come waits for its result. Loading, saving, hooks and their order stay with the
-runner. Numbers do not change: these networks use one thread wherever they run.
+runner. Numbers of networks do not change, they use one thread wherever they run; linear algebra of
+baselines may differ in its last digits between one thread and several.
 """
 
 from __future__ import annotations
