@@ -1,6 +1,8 @@
 """What counts as a change of code, on a small package written for the test."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,3 +117,70 @@ def test_a_template_beside_a_module_counts(toy: Callable[..., str], tmp_path: Pa
     one = toy()
     (templates / "page.html").write_text("two")
     assert len({before, one, toy()}) == 3
+
+
+def _plus(x: int) -> int:
+    return x + 1
+
+
+def _minus(x: int) -> int:
+    return x - 1
+
+
+class _Kept:
+    """Described by its address."""
+
+    def __init__(self, sign: int) -> None:
+        self.sign = sign
+
+    def plus(self, x: int) -> int:
+        return x + self.sign
+
+    def minus(self, x: int) -> int:
+        return x - self.sign
+
+
+class _Named(_Kept):
+    def __repr__(self) -> str:
+        return f"_Named({self.sign})"
+
+
+def _holding(held: object) -> Callable[[], object]:
+    return lambda: held
+
+
+def test_functions_in_a_dictionary_count_by_their_code_and_key() -> None:
+    held = [{"a": _plus}, {"a": _minus}, {"b": _plus}]
+    held += [{"a": _plus, "b": _minus}, {"a": _minus, "b": _plus}]
+    assert len({code.code_digest(_holding(each)) for each in held}) == 5
+
+
+def test_a_bound_method_counts_by_its_code_and_its_owner() -> None:
+    held = [_Named(1).plus, _Named(1).minus, _Named(2).plus]
+    assert len({code.code_digest(_holding(each)) for each in held}) == 3
+    assert code.code_digest(_holding(_Named(1).plus)) == code.code_digest(_holding(held[0]))
+
+
+def test_what_only_an_address_tells_apart_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"No digest of .*_Kept object"):
+        code.code_digest(_holding(_Kept(1)))
+
+
+DIGESTS = """
+from multimodal_study.freshness.code import code_digest
+from multimodal_study.pipeline_registry import register_pipelines
+
+for node in register_pipelines()["__default__"].nodes:
+    print(node.name, code_digest(node.func))
+"""
+
+
+def test_every_node_has_the_same_digest_in_another_process() -> None:
+    found = []
+    for seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        command = [sys.executable, "-c", DIGESTS]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        found.append(done.stdout.splitlines())
+    assert len(found[0]) > 200
+    assert found[0] == found[1]

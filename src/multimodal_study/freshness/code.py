@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 import multimodal_study
@@ -24,7 +24,12 @@ DOCUMENTED = (*FUNCTIONS, ast.ClassDef, ast.Module)
 
 
 def code_digest(function: Callable[..., Any]) -> str:
-    """Hex digest of ``function``, of what its closure holds and of every module of ours it uses."""
+    """Hex digest of ``function``, of what its closure holds and of every module of ours it uses.
+
+    Raises:
+        TypeError: A closure holds something that only its address in memory tells apart, so that
+            the digest would be another one in every process.
+    """
     parts: dict[str, str] = {}
     _collect(function, parts)
     text = "\n".join(f"{name}={parts[name]}" for name in sorted(parts))
@@ -34,27 +39,45 @@ def code_digest(function: Callable[..., Any]) -> str:
 def _collect(value: object, parts: dict[str, str]) -> None:
     """Add the digests that ``value``, a function or something in a closure, depends on."""
     if isinstance(value, FunctionType):
-        function = inspect.unwrap(value)
-        name = f"{function.__module__}:{function.__qualname__}"
-        if name in parts:
-            return
-        if function.__module__.split(".")[0] == PACKAGE:
-            module = _module_tree(_module_path(function.__module__))
-            node = _find(module, function.__qualname__.replace("<locals>.", ""))
-            _collect_definition(name, node, module, parts)
-        else:
-            code = function.__code__
-            parts[name] = hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()
-        for cell in function.__closure__ or ():
-            _collect(cell.cell_contents, parts)
+        _collect_function(inspect.unwrap(value), parts)
     elif isinstance(value, type):
         if value.__module__.split(".")[0] == PACKAGE:
             _collect_module(_module_path(value.__module__), parts)
+    elif isinstance(value, MethodType):
+        _collect(value.__func__, parts)
+        _collect(value.__self__, parts)
     elif isinstance(value, (tuple, list)):
         for item in value:
             _collect(item, parts)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            parts[f"key:{key!r}:{getattr(item, '__qualname__', '')}"] = ""
+            _collect(item, parts)
     else:
-        parts[f"value:{value!r}"] = ""
+        parts[f"value:{_described(value)}"] = ""
+
+
+def _collect_function(function: Any, parts: dict[str, str]) -> None:
+    """A function's definition, or its bytecode where it is none of ours, and its closure."""
+    name = f"{function.__module__}:{function.__qualname__}"
+    if name in parts:
+        return
+    if function.__module__.split(".")[0] == PACKAGE:
+        module = _module_tree(_module_path(function.__module__))
+        node = _find(module, function.__qualname__.replace("<locals>.", ""))
+        _collect_definition(name, node, module, parts)
+    else:
+        code = function.__code__
+        parts[name] = hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()
+    for cell in function.__closure__ or ():
+        _collect(cell.cell_contents, parts)
+
+
+def _described(value: object) -> str:
+    text = repr(value)
+    if " at 0x" in text:
+        raise TypeError(f"No digest of {text}, which a node's closure holds: name what it is.")
+    return text
 
 
 def _collect_definition(
